@@ -1,0 +1,12 @@
+// ES modules straight from TypeScript sources; run through libs/setup/src/test.mjs, which passes the flag that jest needs for that.
+export default {
+  testEnvironment: "node",
+  testMatch: ["<rootDir>/{libs,services}/*/test/**/*.test.ts", "<rootDir>/{test-e2e,examples}/**/*.test.ts"],
+  extensionsToTreatAsEsm: [".ts"],
+  transform: {
+    "^.+\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2024" }, module: { type: "es6" } }],
+  },
+  modulePathIgnorePatterns: ["<rootDir>/.fixtures", "/build/"],
+  testTimeout: 60_000,
+  maxWorkers: 2,
+};

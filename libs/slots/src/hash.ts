@@ -1,0 +1,87 @@
+/**
+ * Two hashes of a slot key, both computed in batches by native SHA-256:
+ * - the **key hash**, SHA-256 compression-with-padding of the key padded to 64 bytes: its order is the order of the state tree, its top bits
+ *   name the partition;
+ * - the **slot id**, 64 bits for scheduling structures: partition in the top byte, then 56 bits of
+ *   SHA-256(key hash | chain secret), so that nobody outside can grind two slots onto one id.
+ */
+import { hashInto } from "@chainsafe/hashtree";
+import { SLOT_KEY_BYTES } from "./key.ts";
+
+export const KEY_HASH_BYTES = 32;
+const BLOCK = 64;
+
+export const MAX_PARTITIONS = 256;
+
+/** Partition of a slot by its key hash; `partitions` is a power of two up to 256. */
+export function partitionOf(keyHash: Uint8Array, offset: number, partitions: number): number {
+  return (keyHash[offset]! * partitions) >>> 8;
+}
+
+let padded = new Uint8Array(BLOCK * 256);
+
+/** Hashes `count` consecutive 56-byte keys into `out` (32 bytes each). */
+export function hashKeys(keys: Uint8Array, count: number, out: Uint8Array): void {
+  if (padded.length < count * BLOCK) padded = new Uint8Array(count * BLOCK * 2);
+  for (let i = 0; i < count; i++) {
+    const to = i * BLOCK;
+    const from = i * SLOT_KEY_BYTES;
+    for (let j = 0; j < SLOT_KEY_BYTES; j++) padded[to + j] = keys[from + j]!;
+    for (let j = SLOT_KEY_BYTES; j < BLOCK; j++) padded[to + j] = 0;
+  }
+  if (count > 0) hashInto(padded.subarray(0, count * BLOCK), out.subarray(0, count * KEY_HASH_BYTES));
+}
+
+export function hashKey(key: Uint8Array): Uint8Array {
+  const out = new Uint8Array(KEY_HASH_BYTES);
+  hashKeys(key, 1, out);
+  return out;
+}
+
+/** Computes slot ids for one chain. Not re-entrant across threads; each worker makes its own. */
+export class SlotIds {
+  private readonly secret: Uint8Array;
+  private readonly partitions: number;
+  private hashes = new Uint8Array(KEY_HASH_BYTES * 256);
+  private blocks = new Uint8Array(BLOCK * 256);
+  private digests = new Uint8Array(KEY_HASH_BYTES * 256);
+
+  /** `secret` has 32 bytes and never leaves the cluster. */
+  constructor(secret: Uint8Array, partitions: number) {
+    if (secret.length !== 32) throw new RangeError(`a chain secret has 32 bytes, got ${secret.length}`);
+    if (partitions < 1 || partitions > MAX_PARTITIONS || (partitions & (partitions - 1)) !== 0)
+      throw new RangeError(`partitions must be a power of two up to ${MAX_PARTITIONS}, got ${partitions}`);
+    this.secret = secret;
+    this.partitions = partitions;
+  }
+
+  /** Ids of `count` consecutive 56-byte keys, as high and low halves; the partition is the top byte of the high half. */
+  idsOf(keys: Uint8Array, count: number, hi: Uint32Array, lo: Uint32Array, at = 0): void {
+    if (this.hashes.length < count * KEY_HASH_BYTES) {
+      this.hashes = new Uint8Array(count * KEY_HASH_BYTES * 2);
+      this.blocks = new Uint8Array(count * BLOCK * 2);
+      this.digests = new Uint8Array(count * KEY_HASH_BYTES * 2);
+    }
+    if (count === 0) return;
+    const { hashes, blocks, digests, secret } = this;
+    hashKeys(keys, count, hashes);
+    for (let i = 0; i < count; i++) {
+      const to = i * BLOCK;
+      const from = i * KEY_HASH_BYTES;
+      for (let j = 0; j < 32; j++) {
+        blocks[to + j] = hashes[from + j]!;
+        blocks[to + 32 + j] = secret[j]!;
+      }
+    }
+    hashInto(blocks.subarray(0, count * BLOCK), digests.subarray(0, count * KEY_HASH_BYTES));
+    for (let i = 0; i < count; i++) {
+      const d = i * KEY_HASH_BYTES;
+      const partition = partitionOf(hashes, d, this.partitions);
+      hi[at + i] = ((partition << 24) | (digests[d]! << 16) | (digests[d + 1]! << 8) | digests[d + 2]!) >>> 0;
+      lo[at + i] = ((digests[d + 3]! << 24) | (digests[d + 4]! << 16) | (digests[d + 5]! << 8) | digests[d + 6]!) >>> 0;
+    }
+  }
+}
+
+/** Partition of a slot id (its top byte). */
+export const partitionOfId = (hi: number): number => hi >>> 24;

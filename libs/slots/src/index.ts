@@ -1,0 +1,4 @@
+export * from "./access.ts";
+export * from "./code-word.ts";
+export * from "./hash.ts";
+export * from "./key.ts";
