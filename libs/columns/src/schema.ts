@@ -10,7 +10,10 @@ import type { BytesColumn } from "./vectors.ts";
 
 export type ColumnType = "u8" | "u32" | "f64" | "bytes" | `fixed${number}`;
 
-export interface Schema<S extends string = string, C extends Record<string, ColumnType> = Record<string, ColumnType>> {
+export interface Schema<
+  S extends string = string,
+  C extends Record<string, ColumnType> = Record<string, ColumnType>,
+> {
   readonly id: number;
   readonly version: number;
   readonly name: string;
@@ -118,7 +121,8 @@ function asBytes(view: Uint8Array | Uint32Array | Float64Array): Uint8Array {
 
 /** Schema id of a packed message, to choose the schema to decode with. Throws ColumnError. */
 export function schemaIdOf(bytes: Uint8Array): number {
-  if (bytes.length < HEADER_BYTES) throw new ColumnError("truncated", `a batch has at least ${HEADER_BYTES} bytes, got ${bytes.length}`);
+  if (bytes.length < HEADER_BYTES)
+    throw new ColumnError("truncated", `a batch has at least ${HEADER_BYTES} bytes, got ${bytes.length}`);
   return bytes[4]! | (bytes[5]! << 8);
 }
 
@@ -128,15 +132,22 @@ export function decode<S extends string, C extends Record<string, ColumnType>>(
   input: Uint8Array,
 ): Message<Schema<S, C>> {
   const plan = planOf(schema);
-  if (input.length < plan.dataOffset) throw new ColumnError("truncated", `${schema.name}: ${input.length} bytes, expected at least ${plan.dataOffset}`);
+  if (input.length < plan.dataOffset)
+    throw new ColumnError(
+      "truncated",
+      `${schema.name}: ${input.length} bytes, expected at least ${plan.dataOffset}`,
+    );
   const bytes = (input.byteOffset & 7) === 0 ? input : new Uint8Array(input);
   const head = new Uint32Array(bytes.buffer, bytes.byteOffset, plan.dataOffset >> 2);
   if (head[0] !== MAGIC) throw new ColumnError("magic", `${schema.name}: not a packed batch`);
   const id = head[1]! & 0xffff;
   const version = head[1]! >>> 16;
-  if (id !== schema.id) throw new ColumnError("schema", `expected ${schema.name} (${schema.id}), got schema ${id}`);
-  if (version !== schema.version) throw new ColumnError("version", `${schema.name}: expected version ${schema.version}, got ${version}`);
-  if (head[2] !== bytes.length) throw new ColumnError("length", `${schema.name}: says ${head[2]} bytes, has ${bytes.length}`);
+  if (id !== schema.id)
+    throw new ColumnError("schema", `expected ${schema.name} (${schema.id}), got schema ${id}`);
+  if (version !== schema.version)
+    throw new ColumnError("version", `${schema.name}: expected version ${schema.version}, got ${version}`);
+  if (head[2] !== bytes.length)
+    throw new ColumnError("length", `${schema.name}: says ${head[2]} bytes, has ${bytes.length}`);
   const out: Record<string, unknown> = {};
   const scalars = new Float64Array(bytes.buffer, bytes.byteOffset + HEADER_BYTES, schema.scalars.length);
   for (let i = 0; i < scalars.length; i++) out[schema.scalars[i]!] = scalars[i]!;
@@ -145,7 +156,8 @@ export function decode<S extends string, C extends Record<string, ColumnType>>(
   let vector = 0;
   const next = (): Uint8Array => {
     const size = head[table + vector++]!;
-    if (offset + size > bytes.length) throw new ColumnError("length", `${schema.name}: a column reaches past the end`);
+    if (offset + size > bytes.length)
+      throw new ColumnError("length", `${schema.name}: a column reaches past the end`);
     const view = bytes.subarray(offset, offset + size);
     offset += align(size);
     return view;
@@ -161,11 +173,13 @@ export function decode<S extends string, C extends Record<string, ColumnType>>(
     } else if (type === "u32") out[name] = toU32(next(), schema.name);
     else if (type === "f64") {
       const view = next();
-      if (view.length % 8) throw new ColumnError("length", `${schema.name}.${name}: ${view.length} bytes of f64`);
+      if (view.length % 8)
+        throw new ColumnError("length", `${schema.name}.${name}: ${view.length} bytes of f64`);
       out[name] = new Float64Array(view.buffer, view.byteOffset, view.length / 8);
     } else {
       const view = next();
-      if (type !== "u8" && view.length % Number(type.slice(5))) throw new ColumnError("length", `${schema.name}.${name}: ${view.length} bytes of ${type}`);
+      if (type !== "u8" && view.length % Number(type.slice(5)))
+        throw new ColumnError("length", `${schema.name}.${name}: ${view.length} bytes of ${type}`);
       out[name] = view;
     }
   }

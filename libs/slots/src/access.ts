@@ -10,14 +10,18 @@ export const AccessKind = {
   P: 4,
   /** Wipes the account; conflicts with every slot of the address. Reserved: such a transaction goes to the marked tail. */
   X: 5,
+  /** Reads the hash of an earlier block (`blockHashKey`): not state, not in the slot table; the executor waits for that header. */
+  H: 6,
 } as const;
 export type AccessKind = (typeof AccessKind)[keyof typeof AccessKind];
 
 /** Least kind that covers both: what one transaction declares when it does both to a slot. */
 export function joinKinds(a: AccessKind, b: AccessKind): AccessKind {
   if (a === b) return a;
+  if (a === AccessKind.H || b === AccessKind.H) throw new RangeError("a block hash is only read");
   if (a === AccessKind.X || b === AccessKind.X) return AccessKind.X;
-  if ((a === AccessKind.R || a === AccessKind.P) && (b === AccessKind.R || b === AccessKind.P)) return AccessKind.R;
+  if ((a === AccessKind.R || a === AccessKind.P) && (b === AccessKind.R || b === AccessKind.P))
+    return AccessKind.R;
   return AccessKind.W;
 }
 

@@ -78,7 +78,8 @@ export class SlotIds {
       const d = i * KEY_HASH_BYTES;
       const partition = partitionOf(hashes, d, this.partitions);
       hi[at + i] = ((partition << 24) | (digests[d]! << 16) | (digests[d + 1]! << 8) | digests[d + 2]!) >>> 0;
-      lo[at + i] = ((digests[d + 3]! << 24) | (digests[d + 4]! << 16) | (digests[d + 5]! << 8) | digests[d + 6]!) >>> 0;
+      lo[at + i] =
+        ((digests[d + 3]! << 24) | (digests[d + 4]! << 16) | (digests[d + 5]! << 8) | digests[d + 6]!) >>> 0;
     }
   }
 }

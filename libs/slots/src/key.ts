@@ -6,7 +6,13 @@
 export const SLOT_KEY_BYTES = 56;
 export const WORD_BYTES = 32;
 
-export const Domain = { balance: 0, nonce: 1, code: 2, storage: 3, /** Not in the tree: hash of block `storage key`. */ blockHash: 4 } as const;
+export const Domain = {
+  balance: 0,
+  nonce: 1,
+  code: 2,
+  storage: 3,
+  /** Not in the tree: hash of block `storage key`. */ blockHash: 4,
+} as const;
 export type Domain = (typeof Domain)[keyof typeof Domain];
 
 const ADDRESS = 1;
@@ -14,14 +20,26 @@ const INCARNATION = 21;
 const STORAGE = 24;
 
 /** Writes the key of an account field at `offset` of `out`. */
-export function writeFieldKey(out: Uint8Array, offset: number, domain: Domain, address: Uint8Array, addressOffset = 0): void {
+export function writeFieldKey(
+  out: Uint8Array,
+  offset: number,
+  domain: Domain,
+  address: Uint8Array,
+  addressOffset = 0,
+): void {
   out[offset] = domain;
   for (let i = 0; i < 20; i++) out[offset + ADDRESS + i] = address[addressOffset + i]!;
   out.fill(0, offset + INCARNATION, offset + SLOT_KEY_BYTES);
 }
 
 /** Writes the key of a storage slot at `offset` of `out`; `storageKey` has 32 bytes. */
-export function writeStorageKey(out: Uint8Array, offset: number, address: Uint8Array, storageKey: Uint8Array, incarnation = 0): void {
+export function writeStorageKey(
+  out: Uint8Array,
+  offset: number,
+  address: Uint8Array,
+  storageKey: Uint8Array,
+  incarnation = 0,
+): void {
   out[offset] = Domain.storage;
   out.set(address.length === 20 ? address : address.subarray(0, 20), offset + ADDRESS);
   out[offset + INCARNATION] = (incarnation >>> 16) & 0xff;
@@ -51,8 +69,10 @@ export function blockHashKey(number: number): Uint8Array {
 }
 
 export const domainOf = (key: Uint8Array, offset = 0): Domain => key[offset] as Domain;
-export const addressOf = (key: Uint8Array, offset = 0): Uint8Array => key.subarray(offset + ADDRESS, offset + INCARNATION);
-export const storageSlotOf = (key: Uint8Array, offset = 0): Uint8Array => key.subarray(offset + STORAGE, offset + SLOT_KEY_BYTES);
+export const addressOf = (key: Uint8Array, offset = 0): Uint8Array =>
+  key.subarray(offset + ADDRESS, offset + INCARNATION);
+export const storageSlotOf = (key: Uint8Array, offset = 0): Uint8Array =>
+  key.subarray(offset + STORAGE, offset + SLOT_KEY_BYTES);
 export const incarnationOf = (key: Uint8Array, offset = 0): number =>
   (key[offset + INCARNATION]! << 16) | (key[offset + INCARNATION + 1]! << 8) | key[offset + INCARNATION + 2]!;
 

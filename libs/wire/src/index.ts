@@ -1,1 +1,4 @@
-export {};
+export * from "./codes.ts";
+export * from "./ingest.ts";
+export * from "./order.ts";
+export * from "./state.ts";
