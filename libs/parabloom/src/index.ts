@@ -1,1 +1,3 @@
-export {};
+export * from "./exact.ts";
+export * from "./geometry.ts";
+export * from "./parabloom.ts";
