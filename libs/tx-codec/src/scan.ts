@@ -201,15 +201,17 @@ function scanAccessList(raw: Uint8Array, start: number, end: number, out: TxScan
   for (let at = start; at < end; ) {
     at = readList(raw, at, end);
     const keysAt = readString(raw, itemStart, at);
-    if (itemSize !== 20)
-      throw new TxError("field", `an access list address has ${itemSize} bytes, expected 20`);
+    const addressSize = itemSize; // a copy: the reader changes itemSize behind the type checker's back
+    if (addressSize !== 20) {
+      throw new TxError("field", `an access list address has ${addressSize} bytes, expected 20`);
+    }
     out.accessListAddresses++;
     if (readList(raw, keysAt, at) !== at)
       throw new TxError("field", "an access list entry has more than two items");
     for (let key = itemStart; key < at; ) {
       key = readString(raw, key, at);
-      if (itemSize !== 32)
-        throw new TxError("field", `an access list key has ${itemSize} bytes, expected 32`);
+      const keySize: number = itemSize;
+      if (keySize !== 32) throw new TxError("field", `an access list key has ${keySize} bytes, expected 32`);
       out.accessListKeys++;
     }
   }
