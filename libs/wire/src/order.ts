@@ -216,7 +216,7 @@ export const BlockCompleted = defineSchema({
   id: 31,
   version: 1,
   name: "BlockCompleted",
-  doc: "Scheduler to framer: all outcomes of the block are in; what its header says about fees.",
-  scalars: ["epoch", "number", "gasUsed", "blobGasUsed", "excessBlobGas", "executedGas"],
+  doc: "Scheduler to framer: all outcomes of the block are in; what its header says about fees. Framer to scheduler, once per epoch: the same of the block at the epoch's height.",
+  scalars: ["epoch", "number", "gasUsed", "gasLimit", "blobGasUsed", "excessBlobGas", "executedGas"],
   columns: { baseFee: "fixed32" },
 });
