@@ -1,1 +1,11 @@
-export {};
+export * from "./columns.ts";
+export { fastCrypto, keccak256, recoverAddress } from "./crypto.ts";
+export * from "./divergence.ts";
+export { recoverAuthority, toExecutable } from "./executable.ts";
+export * from "./gas.ts";
+export { codeHash } from "./journaled-slots.ts";
+export { encodeLogs, type Log, NO_LOGS } from "./logs.ts";
+export { MemoryState } from "./memory-state.ts";
+export { createReferenceEngine, type ReferenceEngineOptions } from "./reference-engine.ts";
+export * from "./types.ts";
+export { bigIntToWord, bytesToMapKey, wordToBigInt, writeBigInt } from "./words.ts";
