@@ -1,0 +1,66 @@
+/**
+ * Runs jest over ES modules and ends with one plain line, `N passed, N failed` (and `, N skipped`), counted from
+ * jest's own results. Arguments go to jest. Exit code 0 only when something ran and nothing failed.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../../..");
+
+/** Counts of a run of jest; a suite that could not be loaded counts as one failure. `results` is jest's JSON, if any. */
+export function tally(results) {
+  if (results === undefined) return { passed: 0, failed: 1, skipped: 0 };
+  return {
+    passed: results.numPassedTests,
+    failed: results.numFailedTests + results.numRuntimeErrorTestSuites,
+    skipped: results.numPendingTests + results.numTodoTests,
+  };
+}
+
+export function tallyLine({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+}
+
+async function main(args) {
+  const folder = mkdtempSync(join(tmpdir(), "velarium-test-"));
+  const output = join(folder, "results.json");
+  try {
+    const child = spawn(
+      process.execPath,
+      // Flags on the command line reach jest's workers; NODE_OPTIONS would reach every process that a test starts.
+      [
+        "--experimental-vm-modules",
+        "--disable-warning=ExperimentalWarning",
+        join(ROOT, "node_modules/jest/bin/jest.js"),
+        "--json",
+        "--outputFile",
+        output,
+        ...args,
+      ],
+      { cwd: ROOT, stdio: ["inherit", "ignore", "inherit"] },
+    );
+    process.on("SIGINT", () => {});
+    process.on("SIGTERM", () => child.kill("SIGTERM"));
+    const code = await new Promise((resolve, reject) => {
+      child.on("error", reject);
+      child.on("exit", (status, signal) => resolve(status ?? 128 + (constants.signals[signal] ?? 0)));
+    });
+    let results;
+    try {
+      results = JSON.parse(readFileSync(output, "utf8"));
+    } catch {
+      console.error("jest left no results");
+    }
+    const counts = tally(results);
+    console.log(tallyLine(counts));
+    return code !== 0 ? code : counts.failed > 0 || counts.passed === 0 ? 1 : 0;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
+  process.exitCode = await main(process.argv.slice(2));
