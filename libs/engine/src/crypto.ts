@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { CustomCrypto } from "@ethereumjs/common";
 import { keccak256 as kernelKeccak } from "@velarium/hash-kernel";
+import { verifyKzgProof } from "./kzg.ts";
 import secp256k1 from "secp256k1";
 
 export const keccak256 = (bytes: Uint8Array): Uint8Array => kernelKeccak(bytes);
@@ -46,5 +47,7 @@ export const fastCrypto: CustomCrypto = {
       false,
       new Uint8Array(65),
     ),
+  // The interpreter asks for nothing else of this interface.
+  kzg: { verifyProof: verifyKzgProof } as unknown as NonNullable<CustomCrypto["kzg"]>,
   sha256: (bytes) => new Uint8Array(createHash("sha256").update(bytes).digest()),
 };
