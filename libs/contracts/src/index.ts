@@ -1,1 +1,2 @@
-export {};
+export * from "./abi.ts";
+export * from "./compiled.ts";
