@@ -1,1 +1,13 @@
-export {};
+export { combinedPath, combinedRoot } from "./combined-root.ts";
+export { StateError, type StateErrorCode } from "./errors.ts";
+export type { ChainIdentity } from "./manifest.ts";
+export { decodeProof, encodeProof, proveSlot } from "./prove.ts";
+export { loadSnapshot, writeSnapshot } from "./snapshot.ts";
+export {
+  type AppliedBlock,
+  type BlockChanges,
+  type StateStats,
+  StateStore,
+  type StateStoreOptions,
+} from "./store.ts";
+export { type ProofVerdict, type StateProof, verifyProof } from "./verify-proof.ts";
