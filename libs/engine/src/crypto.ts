@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import type { CustomCrypto } from "@ethereumjs/common";
 import { keccak256 as kernelKeccak } from "@velarium/hash-kernel";
-import { verifyKzgProof } from "./kzg.ts";
 import secp256k1 from "secp256k1";
+import { verifyKzgProof } from "./kzg.ts";
 
 export const keccak256 = (bytes: Uint8Array): Uint8Array => kernelKeccak(bytes);
 

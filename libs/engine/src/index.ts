@@ -7,6 +7,7 @@ export { codeHash } from "./journaled-slots.ts";
 export { encodeLogs, type Log, NO_LOGS } from "./logs.ts";
 export { MemoryState } from "./memory-state.ts";
 export { createReferenceEngine, type ReferenceEngineOptions } from "./reference-engine.ts";
+export * from "./simulate.ts";
 export * from "./transfer.ts";
 export * from "./types.ts";
 export { bigIntToWord, bytesToMapKey, wordToBigInt, writeBigInt } from "./words.ts";

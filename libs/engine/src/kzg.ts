@@ -26,7 +26,8 @@ function g1(hex: string): InstanceType<typeof G1.Point> {
   return point;
 }
 
-const times = (point: InstanceType<typeof G1.Point>, by: bigint) => (by === 0n ? G1.Point.ZERO : point.multiply(by));
+const times = (point: InstanceType<typeof G1.Point>, by: bigint) =>
+  by === 0n ? G1.Point.ZERO : point.multiply(by);
 
 /**
  * True when `proof` shows that the polynomial under `commitment` is y at z. Points and scalars that are none throw an

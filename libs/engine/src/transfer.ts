@@ -4,16 +4,7 @@
  * not take goes to an engine. Outcomes equal the reference engine's (property test).
  */
 import { floorGas, type IntrinsicGasRules, intrinsicGas, type TxScan } from "@velarium/tx-codec";
-import {
-  add,
-  compare,
-  createLimbs,
-  isZeroLimbs,
-  loadBytes,
-  multiply,
-  storeWord,
-  subtract,
-} from "./limbs.ts";
+import { add, compare, createLimbs, isZeroLimbs, loadBytes, multiply, storeWord, subtract } from "./limbs.ts";
 import type { BlockContext, OutcomeKind, OutcomeReason } from "./types.ts";
 import { writeBigInt } from "./words.ts";
 
@@ -102,7 +93,8 @@ export class TransferPath {
     words: Uint8Array,
     wordsOffset: number,
   ): boolean {
-    if (!this.active || scan.type > this.maxType || scan.toOffset < 0 || scan.accessListAddresses > 0) return false;
+    if (!this.active || scan.type > this.maxType || scan.toOffset < 0 || scan.accessListAddresses > 0)
+      return false;
     // Precompiles lie below 2^16.
     if (zeroBytes(raw, scan.toOffset, scan.toOffset + 18)) return false;
     const code = wordsOffset + TransferWord.senderCode;
@@ -155,7 +147,8 @@ export class TransferPath {
     storeWord(balance, this.senderBalance, 0);
     storeWord(value, this.recipientDelta, 0);
     const next = nonce + 1;
-    for (let i = 0, rest = next; i < 7; i++, rest = Math.floor(rest / 256)) this.senderNonce[31 - i] = rest & 0xff;
+    for (let i = 0, rest = next; i < 7; i++, rest = Math.floor(rest / 256))
+      this.senderNonce[31 - i] = rest & 0xff;
     this.outcome = "included";
     this.reason = undefined;
     this.gasUsed = gasUsed;

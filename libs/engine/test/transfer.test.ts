@@ -1,7 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import { createBlockRules, type Fork } from "@velarium/chain-rules";
 import { Domain, fieldKey } from "@velarium/slots";
-import { decodeTransaction, encodeTransaction, placeholderSignature, type TxFields } from "@velarium/tx-codec";
+import {
+  decodeTransaction,
+  encodeTransaction,
+  placeholderSignature,
+  type TxFields,
+} from "@velarium/tx-codec";
 import fc from "fast-check";
 import {
   type BlockContext,
@@ -58,7 +63,18 @@ const cases = fc.record({
   cap: fee,
   tip: fee,
   baseFee: fc.oneof(fee, fc.bigInt({ min: 0n, max: 20n })),
-  gasLimit: fc.constantFrom(21_000, 20_999, 21_068, 50_000, 50_000, 60_000, 70_000, 2 ** 24, 2 ** 24 + 1, 30_000_001),
+  gasLimit: fc.constantFrom(
+    21_000,
+    20_999,
+    21_068,
+    50_000,
+    50_000,
+    60_000,
+    70_000,
+    2 ** 24,
+    2 ** 24 + 1,
+    30_000_001,
+  ),
   data: fc.uint8Array({ maxLength: 40 }),
   to: fc.constantFrom(OTHER, OTHER, OTHER, SENDER, MINER, bytesBelow(4)),
   beneficiary: fc.constantFrom(MINER, MINER, SENDER, OTHER),
@@ -130,7 +146,8 @@ describe("the fast path for transfers", () => {
           const name = Buffer.from(who).toString("hex");
           credits.set(name, (credits.get(name) ?? before) + wordToBigInt(word));
         }
-        for (const [name, credit] of credits) expect(balanceOf(Uint8Array.from(Buffer.from(name, "hex")))).toBe(credit);
+        for (const [name, credit] of credits)
+          expect(balanceOf(Uint8Array.from(Buffer.from(name, "hex")))).toBe(credit);
         expect(expected.status).toBe(1);
       }),
       { numRuns: 1500 },
@@ -146,7 +163,15 @@ describe("the fast path for transfers", () => {
     const words = new Uint8Array(128);
     words.set(bigIntToWord(10n ** 18n), 0);
     const run = (to: Uint8Array, codeAt?: number): boolean => {
-      const fields: TxFields = { type: 2, chainId: 7, nonce: 0, gasLimit: 21_000, maxFeePerGas: 10n, to, value: 1n };
+      const fields: TxFields = {
+        type: 2,
+        chainId: 7,
+        nonce: 0,
+        gasLimit: 21_000,
+        maxFeePerGas: 10n,
+        to,
+        value: 1n,
+      };
       const raw = encodeTransaction(fields, placeholderSignature(SENDER));
       const given = words.slice();
       if (codeAt !== undefined) given[codeAt + 31] = 1;

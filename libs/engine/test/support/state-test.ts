@@ -17,7 +17,7 @@ import {
   storageKey,
   storageSlotOf,
 } from "@velarium/slots";
-import { decodeTransaction, recoverSender } from "@velarium/tx-codec";
+import { decodeTransaction, recoverSender, signTransaction } from "@velarium/tx-codec";
 import {
   type BlockContext,
   bigIntToWord,
@@ -47,7 +47,15 @@ interface Post {
 export interface StateTest {
   env: Record<string, Hex>;
   pre: Record<Hex, Account>;
-  transaction: { sender?: Hex } & Record<string, unknown>;
+  transaction: {
+    data: Hex[];
+    gasLimit: Hex[];
+    value: Hex[];
+    gasPrice?: Hex;
+    nonce: Hex;
+    to: Hex;
+    secretKey: Hex;
+  };
   post: Record<string, Post[]>;
   config?: {
     chainid?: Hex;
@@ -159,6 +167,26 @@ function contextOf(test: StateTest, forkName: string): BlockContext | undefined 
   };
 }
 
+/** The suites before 2023 give the fields of a legacy transaction and the key to sign it with. */
+function rawOf(test: StateTest, post: Post): Uint8Array {
+  if (post.txbytes !== undefined) return bytesOf(post.txbytes);
+  const { data, gas, value } = post.indexes;
+  const { transaction } = test;
+  const to = bytesOf(transaction.to);
+  return signTransaction(
+    {
+      type: 0,
+      nonce: Number(transaction.nonce),
+      gasLimit: Number(transaction.gasLimit[gas]),
+      gasPrice: BigInt(transaction.gasPrice!),
+      to: to.length === 0 ? null : to,
+      value: BigInt(transaction.value[value]!),
+      data: bytesOf(transaction.data[data]!),
+    },
+    bytesOf(transaction.secretKey),
+  );
+}
+
 export interface CaseResult {
   readonly name: string;
   readonly status: "passed" | "failed" | "skipped";
@@ -185,7 +213,6 @@ export async function runCase(
 ): Promise<CaseResult> {
   const context = contextOf(test, forkName);
   if (context === undefined) return { name, status: "skipped", why: `fork ${forkName}` };
-  if (post.txbytes === undefined) return { name, status: "skipped", why: "no txbytes" };
   const state = load(test.pre);
   // State tests answer BLOCKHASH(n) with keccak256 of n in decimal digits.
   for (let n = Math.max(0, context.number - 256); n < context.number; n++)
@@ -193,7 +220,7 @@ export async function runCase(
   let result: ExecutionResult | undefined;
   let why = "";
   try {
-    const tx = decodeTransaction(bytesOf(post.txbytes), { maxBytes: 2 ** 24 });
+    const tx = decodeTransaction(rawOf(test, post), { maxBytes: 2 ** 24 });
     const sender = recoverSender(tx);
     if (tx.chainId !== null && tx.type === 0 && !context.rules.eip155)
       throw new Error("EIP-155 before its fork");
