@@ -1,1 +1,3 @@
-export {};
+export * from "./html.ts";
+export * from "./report.ts";
+export * from "./table.ts";
