@@ -1,1 +1,7 @@
-export {};
+export * from "./account.ts";
+export { GenesisError } from "./error.ts";
+export * from "./genesis.ts";
+export { parseGenesis, readGenesis } from "./read.ts";
+export * from "./slots-of.ts";
+export { SYSTEM_CONTRACTS } from "./system-contracts.ts";
+export { writeGenesis } from "./write.ts";
