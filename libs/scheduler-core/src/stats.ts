@@ -1,0 +1,69 @@
+/** One look at the scheduler, for metrics and reports. */
+import type { HotSlot } from "./conflicts.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { Fleet } from "./fleet.ts";
+
+export interface SchedulerStats {
+  readonly phase: string;
+  readonly epoch: number;
+  readonly height: number;
+  readonly durableHeight: number;
+  readonly openedThrough: number;
+  readonly completeThrough: number;
+  /** Messages of the frames stream held back. */
+  readonly backlog: number;
+  /** Blocks complete and not durable. */
+  readonly pendingBlocks: number;
+  readonly counters: Readonly<Record<string, number>>;
+  readonly executors: readonly { inFlight: number; capacity: number }[];
+  /** Grants of values by mode (GrantMode). */
+  readonly grants: readonly number[];
+  readonly ownershipMoves: number;
+  readonly sealed: number;
+  readonly slotRows: number;
+  readonly slotEvictions: number;
+  readonly slotGrowths: number;
+  /** Transaction-level parallelism of the last window, and over all. */
+  readonly tlp: number;
+  readonly meanTlp: number;
+  readonly hottest: readonly HotSlot[];
+}
+
+type Position = Pick<
+  SchedulerStats,
+  | "phase"
+  | "epoch"
+  | "height"
+  | "durableHeight"
+  | "openedThrough"
+  | "completeThrough"
+  | "backlog"
+  | "pendingBlocks"
+  | "sealed"
+>;
+const HOTTEST = 16;
+
+export function statsOf(
+  counters: Readonly<Record<string, number>>,
+  fleet: Fleet,
+  dispatcher: Dispatcher,
+  position: Position,
+): SchedulerStats {
+  const { table, parallelism, history } = dispatcher;
+  return {
+    ...position,
+    counters: { ...counters },
+    executors: Array.from({ length: fleet.count }, (_, e) => ({
+      inFlight: fleet.inFlight[e]!,
+      capacity: fleet.capacity[e]!,
+    })),
+    grants: [...dispatcher.grantCounts],
+    ownershipMoves: dispatcher.ownershipMoves,
+    slotRows: table.rows,
+    slotEvictions: table.evictions,
+    slotGrowths: table.growths,
+    tlp: parallelism.tlp,
+    meanTlp: parallelism.meanTlp,
+    hottest: history.hottest(HOTTEST),
+  };
+}
