@@ -36,7 +36,9 @@ export function writeSnapshot(store: StateStore, file: string): void {
   const fd = fs.openSync(file, "w");
   try {
     writeAll(fd, prefix);
-    const put = (record: LogRecord): void => encodeRecord(record).forEach((part) => writeAll(fd, part));
+    const put = (record: LogRecord): void => {
+      for (const part of encodeRecord(record)) writeAll(fd, part);
+    };
     const roots = store.partitionRoots();
     const parts = store.partitionList.map((part, i) => {
       const { tree } = part;
