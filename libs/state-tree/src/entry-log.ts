@@ -107,7 +107,7 @@ export class EntryLog {
 
   private unsynced(): Segment[] {
     return this.segments.filter(
-      (s, i) => (this.segments[i + 1]?.start ?? Number.POSITIVE_INFINITY) > this.durable,
+      (_s, i) => (this.segments[i + 1]?.start ?? Number.POSITIVE_INFINITY) > this.durable,
     );
   }
 

@@ -6,7 +6,6 @@
 import { hashKeys, partitionOf } from "@velarium/slots";
 import { StateError } from "./errors.ts";
 import {
-  ENTRY_BYTES,
   ENTRY_WORDS,
   EntryWord,
   HASH_BYTES,

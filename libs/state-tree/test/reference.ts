@@ -26,7 +26,7 @@ export interface RefChange {
 }
 
 const tree = (nodes: Buffer[]): Buffer => {
-  let layer = nodes;
+  let layer: Buffer[] = nodes;
   while (layer.length > 1) {
     const next: Buffer[] = [];
     for (let i = 0; i < layer.length; i += 2) next.push(sha(layer[i]!, layer[i + 1]!));
@@ -35,7 +35,7 @@ const tree = (nodes: Buffer[]): Buffer => {
   return layer[0]!;
 };
 
-const zeros = [Buffer.alloc(32)];
+const zeros: Buffer[] = [Buffer.alloc(32)];
 for (let i = 0; i < 11; i++) zeros.push(sha(zeros[i]!, zeros[i]!));
 const emptyTwig = sha(zeros[11]!, zeros[3]!);
 
