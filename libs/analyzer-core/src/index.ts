@@ -1,1 +1,8 @@
+/**
+ * Analysis of admitted transactions: a `TxBatch` becomes the columns of `Analyzed`.
+ *
+ * Plain transfers are recognised and given their five slot ids without an object per transaction; everything else gets
+ * its access set from the first strategy that knows one: declared by the sender, profile of the contract, simulation on
+ * committed state. State is read through a port (`SlotSource`), so the analysis itself holds no connection.
+ */
 export {};
