@@ -1,1 +1,3 @@
-export {};
+export { MemoryCache, type MemoryCacheOptions } from "./memory-cache.ts";
+export { connectRedisCache, type RedisCacheOptions } from "./redis-cache.ts";
+export { type SharedCache, SharedCacheError } from "./shared-cache.ts";
