@@ -366,7 +366,6 @@ describe("calls and servers", () => {
     ]);
     const connection = await connect(server.address);
     const stream = connection.openStream("grpc.reflection.v1.ServerReflection", "ServerReflectionInfo");
-    // ServerReflectionRequest { string list_services = 7 }: sent raw inside nothing else, so by hand.
     const closed = closing(stream);
     stream.onMessage(() => {});
     stream.close();
