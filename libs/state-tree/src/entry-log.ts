@@ -324,6 +324,21 @@ export class EntryLog {
     this.durable = Math.min(this.durable, position);
   }
 
+  /** Positions at which segments begin, without the first: where the log may be cut off at the front. */
+  segmentStarts(): number[] {
+    return this.segments.slice(1).map((s) => s.start);
+  }
+
+  /** Drops what lies wholly before a position: segment files, or records of a log in memory. */
+  dropBefore(position: number): void {
+    if (this.dir === null) this.resident = this.resident.filter((r) => r.position >= position);
+    while (this.segments.length > 1 && this.segments[1]!.start <= position) {
+      const segment = this.segments.shift()!;
+      fs.closeSync(segment.fd);
+      fs.unlinkSync(segment.file);
+    }
+  }
+
   close(): void {
     for (const s of this.segments) fs.closeSync(s.fd);
     this.segments.length = 0;

@@ -44,6 +44,9 @@ export interface PartUndo {
   readonly tail: number;
 }
 
+/** Dead twigs that are collected before the tree forgets them together; it copies its live bits for that. */
+const TRIM_TWIGS = 2;
+
 const Change = { none: 0, update: 1, insert: 2, delete: 3 } as const;
 
 let kinds = new Uint8Array(1024);
@@ -286,8 +289,11 @@ export class Partition {
       tail: this.tail,
     };
     for (let i = 0; i < undo.deletedEntries.length; i++) {
-      if (!index.seek(deleted, i * 8))
+      if (!index.seek(deleted, i * 8)) {
+        // Its entry was in a dropped segment; such a block cannot be taken back.
+        if (tree.baseTwig > 0) continue;
         throw new StateError("corrupt-log", "a block deletes a key that does not exist");
+      }
       undo.deletedEntries[i] = index.number();
       tree.deactivate(index.number());
       index.remove();
@@ -338,6 +344,16 @@ export class Partition {
       }
     }
     this.tail = tree.nextActive(0);
+  }
+
+  /** Forgets locations of entries before the tree's base. */
+  dropLocations(): void {
+    const base = this.tree.baseTwig * TWIG_ENTRIES;
+    let dead = 0;
+    while (dead + 1 < this.runs && this.runFirst[dead + 1]! <= base) dead++;
+    this.runFirst.copyWithin(0, dead, this.runs);
+    this.runPosition.copyWithin(0, dead, this.runs);
+    this.runs -= dead;
   }
 
   /** Takes back the newest block. */
@@ -414,7 +430,7 @@ export class Partition {
   /** Lets the tree forget twigs that can never be active again, given the oldest block that can be taken back. */
   trim(oldest: PartUndo | undefined): void {
     const twig = Math.floor(Math.min(oldest?.tail ?? this.tail, this.tail) / TWIG_ENTRIES);
-    if (twig - this.tree.baseTwig >= 16) this.tree.trim(twig);
+    if (twig - this.tree.baseTwig >= TRIM_TWIGS) this.tree.trim(twig);
   }
 }
 

@@ -3,11 +3,20 @@
  * deterministic: roots depend on the blocks only, never on caches, restarts or how partitions are spread.
  */
 import { hashKeys, partitionOf } from "@velarium/slots";
+import { readBase, writeBase } from "./base-file.ts";
 import { combinedRoot } from "./combined-root.ts";
 import { EntryBuffer } from "./entry-buffer.ts";
 import { EntryLog } from "./entry-log.ts";
 import { StateError } from "./errors.ts";
-import { ENTRY_BYTES, ENTRY_WORDS, EntryWord, HASH_BYTES, KEY_BYTES, VALUE_BYTES } from "./format.ts";
+import {
+  ENTRY_BYTES,
+  ENTRY_WORDS,
+  EntryWord,
+  HASH_BYTES,
+  KEY_BYTES,
+  TWIG_ENTRIES,
+  VALUE_BYTES,
+} from "./format.ts";
 import { GenesisLoader } from "./genesis.ts";
 import { hashesToWords, sortHashes } from "./hash-words.ts";
 import { LeafPool } from "./leaf-pool.ts";
@@ -91,6 +100,8 @@ export class StateStore {
   /** Log position of each block record by height - firstHeight, and its end. */
   private recordPositions: number[] = [];
   private recordEnds: number[] = [];
+  /** Position at which the log begins, after segments were dropped. */
+  private logStart = 0;
   private genesis: GenesisLoader | null = null;
   private readonly buffer = new EntryBuffer();
   private hashBytes = new Uint8Array(0);
@@ -299,9 +310,10 @@ export class StateStore {
   }
 
   /** Notes where the block's entries lie and moves the undo window on. */
-  private finishBlock(undo: BlockUndo, entriesPosition: number): void {
+  private finishBlock(undo: BlockUndo, entriesPosition: number, skips?: readonly number[]): void {
     let at = entriesPosition;
     for (let p = 0; p < this.parts.length; p++) {
+      at += (skips?.[p] ?? 0) * ENTRY_BYTES;
       const { first, replaced } = undo.parts[p]!;
       if (replaced.length > 0) this.parts[p]!.addRun(first, at);
       at += replaced.length * ENTRY_BYTES;
@@ -397,6 +409,52 @@ export class StateStore {
     return this.log.payload(header, position);
   }
 
+  /**
+   * Frees log space in front of which nothing is active and nothing can be rolled back to: whole segment files on
+   * disk, blocks in memory. Block records below `keepRecordsFrom` may go with it. Returns the bytes freed. Roots do
+   * not depend on when, or whether, this is called.
+   */
+  reclaim(keepRecordsFrom = this.oldestHeight): number {
+    const oldest = this.oldestHeight;
+    if (this.lastHeight < 0 || oldest > this.durableHeight) return 0;
+    const limit = Math.min(keepRecordsFrom, oldest);
+    const candidates = this.dir === null ? this.recordPositions : this.log.segmentStarts();
+    const isDead = (position: number): boolean => {
+      const height = this.firstHeight + this.recordPositions.indexOf(position);
+      if (height <= this.firstHeight || height > limit) return false;
+      return this.blockPartsAt(position).every(
+        (b, i) => b.first <= this.parts[i]!.tree.baseTwig * TWIG_ENTRIES,
+      );
+    };
+    const cut = candidates.findLast(isDead);
+    if (cut === undefined) return 0;
+    const by = this.recordPositions.indexOf(cut);
+    const firstHeight = this.firstHeight + by;
+    if (this.dir !== null) {
+      const partitions = this.parts.map(({ id, tree }) => {
+        const twigRoots = new Uint8Array(tree.baseTwig * HASH_BYTES);
+        for (let t = 0; t < tree.baseTwig; t++) twigRoots.set(tree.twigRoot(t), t * HASH_BYTES);
+        return { partition: id, baseTwig: tree.baseTwig, twigRoots };
+      });
+      writeBase(this.dir, { position: cut, firstHeight, oldestHeight: oldest, partitions });
+    }
+    this.log.dropBefore(cut);
+    for (const part of this.parts) part.dropLocations();
+    const freed = cut - this.logStart;
+    this.logStart = cut;
+    this.firstHeight = firstHeight;
+    this.recordPositions.splice(0, by);
+    this.recordEnds.splice(0, by);
+    return freed;
+  }
+
+  private blockPartsAt(position: number): BlockPart[] {
+    const header = decodeHeader(this.log.read(position, HEADER_BYTES));
+    if (header === null || header === "version")
+      throw new StateError("corrupt-log", `no block record at position ${position} of the log`);
+    return decodeBlockMeta(this.log.read(position + HEADER_BYTES, header.metaBytes));
+  }
+
   /** Index of the first undo that must be taken back to see `height`, or null for the newest state. */
   private undoAbove(height: number): number | null {
     if (height === this.lastHeight) return null;
@@ -466,6 +524,16 @@ export class StateStore {
   private replayLog(): void {
     let kept = 0;
     let images = 0;
+    const base = readBase(this.dir!);
+    if (base !== null) {
+      this.log.dropBefore(base.position);
+      this.logStart = base.position;
+      this.firstHeight = base.firstHeight;
+      this.lastHeight = base.firstHeight - 1;
+      base.partitions.forEach((p, i) => {
+        this.parts[i]!.tree.restore(p.baseTwig, p.twigRoots);
+      });
+    }
     this.log.scan((header, position, meta, entries) => {
       if (header.kind === RecordKind.image) {
         images++;
@@ -497,6 +565,7 @@ export class StateStore {
       return;
     }
     this.log.truncate(kept);
+    if (base !== null) this.undos = this.undos.filter((u) => u.height > base.oldestHeight);
     const stored = this.roots.slice();
     this.parts.forEach((part, i) => {
       part.tree.updateRoot(this.roots, i * HASH_BYTES);
@@ -511,14 +580,19 @@ export class StateStore {
   private replayBlock(header: RecordHeader, position: number, meta: Uint8Array, entries: Uint8Array): void {
     const words = new Uint32Array(entries.buffer, entries.byteOffset, entries.length / 4);
     let at = 0;
+    const skips: number[] = [];
     const undos = decodeBlockMeta(meta).map((block, i) => {
       const part = this.parts[i]!;
-      if (block.partition !== part.id || block.first !== part.tree.count)
+      // Entries before a restored base are dead; the block that the log now begins in may still hold some.
+      const base = part.tree.baseTwig * TWIG_ENTRIES;
+      const skip = part.tree.count === base ? Math.min(Math.max(base - block.first, 0), block.appended) : 0;
+      if (block.partition !== part.id || (block.first + skip !== part.tree.count && skip < block.appended))
         throw new StateError("corrupt-log", `block ${header.height} does not continue partition ${part.id}`);
       const deleted = new Uint32Array(block.deleted.length / 4);
       hashesToWords(block.deleted, block.deleted.length / HASH_BYTES, deleted);
-      const undo = part.replay(words, at * ENTRY_WORDS, block.appended, deleted);
+      const undo = part.replay(words, (at + skip) * ENTRY_WORDS, block.appended - skip, deleted);
       at += block.appended;
+      skips.push(skip);
       return undo;
     });
     const roots = this.roots.slice();
@@ -527,6 +601,7 @@ export class StateStore {
     this.finishBlock(
       { height: header.height, logStart: position, parts: undos, roots },
       position + entriesOffset(header),
+      skips,
     );
   }
 
