@@ -418,15 +418,18 @@ export class StateStore {
     const oldest = this.oldestHeight;
     if (this.lastHeight < 0 || oldest > this.durableHeight) return 0;
     const limit = Math.min(keepRecordsFrom, oldest);
-    const candidates = this.dir === null ? this.recordPositions : this.log.segmentStarts();
-    const isDead = (position: number): boolean => {
-      const height = this.firstHeight + this.recordPositions.indexOf(position);
-      if (height <= this.firstHeight || height > limit) return false;
-      return this.blockPartsAt(position).every(
-        (b, i) => b.first <= this.parts[i]!.tree.baseTwig * TWIG_ENTRIES,
-      );
-    };
-    const cut = candidates.findLast(isDead);
+    // Entries die from the front, so the blocks whose predecessors are all dead come first.
+    const starts = this.dir === null ? null : new Set(this.log.segmentStarts());
+    const cuts = this.recordPositions.filter(
+      (position, i) => i > 0 && this.firstHeight + i <= limit && (starts === null || starts.has(position)),
+    );
+    let low = 0;
+    for (let high = cuts.length; low < high; ) {
+      const middle = (low + high) >>> 1;
+      if (this.isDeadBefore(cuts[middle]!)) low = middle + 1;
+      else high = middle;
+    }
+    const cut = cuts[low - 1];
     if (cut === undefined) return 0;
     const by = this.recordPositions.indexOf(cut);
     const firstHeight = this.firstHeight + by;
@@ -446,6 +449,13 @@ export class StateStore {
     this.recordPositions.splice(0, by);
     this.recordEnds.splice(0, by);
     return freed;
+  }
+
+  /** True when no entry in front of the block record at a position can be active again. */
+  private isDeadBefore(position: number): boolean {
+    return this.blockPartsAt(position).every(
+      (b, i) => b.first <= this.parts[i]!.tree.baseTwig * TWIG_ENTRIES,
+    );
   }
 
   private blockPartsAt(position: number): BlockPart[] {
