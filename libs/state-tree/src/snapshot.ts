@@ -21,7 +21,8 @@ import {
   recordBytes,
 } from "./log-record.ts";
 import { checkManifest, type Manifest } from "./manifest.ts";
-import { StateStore, type StateStoreOptions } from "./store.ts";
+import { StateStore } from "./store.ts";
+import type { StateStoreOptions } from "./store-types.ts";
 
 const PREFIX_BYTES = 4096;
 const NONE = new Uint8Array(0);
