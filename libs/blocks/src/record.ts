@@ -33,13 +33,20 @@ export const BlockRecordSchema = defineSchema({
     rejectedHashes: "fixed32",
     rejectedSenders: "fixed20",
     rejectedReasons: "u8",
+    /** Hashes of the blocks before it, up to 256, the parent last: what recovery needs from one record. */
+    ancestors: "fixed32",
+    /** Arrivals at or above the watermark that have their outcome in this or an earlier record: [from, to) pairs. */
+    resolved: "f64",
   },
 });
 
 export type BlockRecord = Message<typeof BlockRecordSchema>;
+type Recovery = "ancestors" | "resolved";
+/** What only recovery needs may be left out where a record does not come from a framer. */
+export type NewBlockRecord = Omit<BlockRecord, Recovery> & Partial<Pick<BlockRecord, Recovery>>;
 
 /** Throws BlockError `columns` when the columns have different lengths. */
-function checkRecord(record: BlockRecord): void {
+function checkRecord(record: NewBlockRecord): void {
   const n = record.raw.ends.length;
   const lengths = {
     senders: record.senders.length / 20,
@@ -67,9 +74,13 @@ function checkRecord(record: BlockRecord): void {
   }
 }
 
-export function encodeBlockRecord(record: BlockRecord): Uint8Array {
+export function encodeBlockRecord(record: NewBlockRecord): Uint8Array {
   checkRecord(record);
-  return encode(BlockRecordSchema, record);
+  return encode(BlockRecordSchema, {
+    ...record,
+    ancestors: record.ancestors ?? new Uint8Array(0),
+    resolved: record.resolved ?? new Float64Array(0),
+  });
 }
 
 /** Columns borrow from `bytes`. Throws BlockError `columns` or `version`. */
