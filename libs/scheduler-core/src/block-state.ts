@@ -45,6 +45,8 @@ export class BlockState implements DispatchBlock {
   /** What the next block's fees follow from. */
   asParent(): FeeParent {
     return {
+      number: this.number,
+      time: this.time,
       baseFee: this.fees!.baseFee,
       gasUsed: this.gasUsed,
       gasLimit: this.open.gasLimit,

@@ -494,7 +494,7 @@ export class SchedulerCore {
   }
 
   private giveFees(block: BlockState): void {
-    const parent = this.lastCompleted?.asParent() ?? this.beginning.parent!;
+    const parent = this.lastCompleted?.asParent() ?? { ...this.beginning.parent!, time: block.time };
     block.fees = this.options.nextFees(parent, block.number, block.time);
     this.toAll(block.feesMessage(this.epoch));
   }

@@ -23,7 +23,7 @@ export class EpochBeginning {
   partitions = 0;
   /** Home shard of each partition. */
   shardOfPartition = new Uint8Array(0);
-  parent: FeeParent | undefined;
+  parent: Omit<FeeParent, "time"> | undefined;
   private readonly states: (ShardStateMessage | undefined)[];
   private readonly lastEpoch: number;
   private readonly effects: SchedulerEffects;
@@ -103,6 +103,7 @@ export class EpochBeginning {
     if (this.phase !== "parent" || message.epoch !== this.epoch || message.number !== this.height)
       return false;
     this.parent = {
+      number: message.number,
       baseFee: wordToBigint(message.baseFee),
       gasUsed: message.gasUsed,
       gasLimit: message.gasLimit,

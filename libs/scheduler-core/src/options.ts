@@ -2,6 +2,9 @@ import type { PlacementPolicy } from "./placement.ts";
 
 /** Header values that the next block's fees follow from. Gas in gas, fees in wei. */
 export interface FeeParent {
+  readonly number: number;
+  /** Unix seconds. At the start of an epoch only the header's fee values are known: then the time of the child. */
+  readonly time: number;
   readonly baseFee: bigint;
   readonly gasUsed: number;
   readonly gasLimit: number;

@@ -130,9 +130,9 @@ describe("grants", () => {
               }
               for (const s of world.take(Seals)) {
                 const m = decode(Seals, s.bytes);
-                m.genSeqs.forEach((first, i) =>
-                  seenSeals.push(`${m.hi[i]}:${m.lo[i]}:${first}:${m.genCounts[i]}:${m.genLasts[i]}`),
-                );
+                m.genSeqs.forEach((first, i) => {
+                  seenSeals.push(`${m.hi[i]}:${m.lo[i]}:${first}:${m.genCounts[i]}:${m.genLasts[i]}`);
+                });
               }
               for (const t of txs) {
                 const got = granted.get(seq)!;
@@ -161,10 +161,14 @@ describe("grants", () => {
                 t.accesses.forEach(({ slot, kind }, a) => {
                   const [mode, version, genSeq, genCount, genLast] = got.grants[a]!;
                   const truth = truthOf(slot);
-                  if (kind === H) return expect(mode).toBe(GrantMode.blockHash);
+                  if (kind === H) {
+                    expect(mode).toBe(GrantMode.blockHash);
+                    return;
+                  }
                   if (kind === D) {
                     expect(mode).toBe(GrantMode.contribute);
-                    return expect(version).toBe(join(slot));
+                    expect(version).toBe(join(slot));
+                    return;
                   }
                   if (truth.generation && truth.generation.last <= durableSeq) {
                     truth.version = truth.generation.last;

@@ -1,1 +1,2 @@
-export {};
+export * from "./options.ts";
+export { createSchedulerService, type SchedulerService } from "./service.ts";

@@ -1,0 +1,76 @@
+/** A stream to another service that is opened again whenever it ends. */
+import { dial, type PackedStream, type RpcConnection } from "@velarium/rpc";
+
+export interface LinkEvents {
+  onOpen(): void;
+  onMessage(bytes: Uint8Array): void;
+  /** The stream is gone; another is on its way. */
+  onLost(error: Error | undefined): void;
+}
+
+const RETRY_MS = 200;
+
+export class Link {
+  readonly address: string;
+  private readonly service: string;
+  private readonly method: string;
+  private readonly events: LinkEvents;
+  private connection: RpcConnection | undefined;
+  private stream: PackedStream | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(address: string, service: string, method: string, events: LinkEvents) {
+    this.address = address;
+    this.service = service;
+    this.method = method;
+    this.events = events;
+  }
+
+  get isOpen(): boolean {
+    return this.stream !== undefined && !this.stream.isClosed;
+  }
+
+  /** Dials; later losses are repaired in the background. @throws RpcError `unreachable` */
+  async start(timeoutMs: number): Promise<void> {
+    this.connection = await dial(this.address, { timeoutMs });
+    if (this.stopped) this.connection.close();
+    else this.open();
+  }
+
+  /** Sends, unless the stream is gone: then `onLost` has been or will be called. */
+  send(bytes: Uint8Array): void {
+    if (!this.isOpen) return;
+    this.stream!.send(bytes);
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.connection?.close();
+  }
+
+  private open(): void {
+    const stream = this.connection!.openStream(this.service, this.method);
+    this.stream = stream;
+    stream.onClose((error) => {
+      this.stream = undefined;
+      if (this.stopped) return;
+      this.events.onLost(error);
+      this.timer = setTimeout(() => this.reopen(), RETRY_MS);
+    });
+    stream.onMessage((bytes) => this.events.onMessage(bytes));
+    this.events.onOpen();
+  }
+
+  private reopen(): void {
+    this.connection!.ready().then(
+      () => {
+        if (!this.stopped) this.open();
+      },
+      () => {
+        if (!this.stopped) this.timer = setTimeout(() => this.reopen(), RETRY_MS);
+      },
+    );
+  }
+}
