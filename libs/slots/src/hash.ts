@@ -86,3 +86,6 @@ export class SlotIds {
 
 /** Partition of a slot id (its top byte). */
 export const partitionOfId = (hi: number): number => hi >>> 24;
+
+/** Shard that holds a partition: partitions are dealt out in turn, so that every shard has its share whatever their number. */
+export const shardOfPartition = (partition: number, shards: number): number => partition % shards;
