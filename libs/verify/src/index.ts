@@ -1,1 +1,2 @@
-export {};
+export * from "./report.ts";
+export { type VerifyOptions, verifyExport } from "./verify-export.ts";
