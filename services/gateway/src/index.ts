@@ -1,1 +1,2 @@
-export {};
+export { gatewayOptions } from "./options.ts";
+export { createGateway } from "./service.ts";

@@ -1,0 +1,121 @@
+/** NATS and Redis for a local cluster: found on PATH and started beside it, or given by URL. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { accessSync, constants, mkdirSync, openSync } from "node:fs";
+import { connect } from "node:net";
+import { delimiter, join } from "node:path";
+import { cpuMsOf } from "./child.ts";
+import { ClusterError } from "./error.ts";
+import { freePort } from "./ports.ts";
+
+/** Directories that hold servers on common systems but are not on every user's PATH. */
+const SERVER_DIRECTORIES = ["/usr/sbin", "/usr/local/sbin"];
+const START_TIMEOUT_MS = 10_000;
+
+export function findProgram(name: string): string | undefined {
+  for (const directory of [...(process.env["PATH"] ?? "").split(delimiter), ...SERVER_DIRECTORIES]) {
+    const path = join(directory, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // not in this directory
+    }
+  }
+  return undefined;
+}
+
+/** A server that this cluster started and will end. */
+export class ServerProcess {
+  readonly name: string;
+  readonly url: string;
+  private readonly process: ChildProcess;
+  private readonly ended: Promise<void>;
+  private running = true;
+
+  constructor(name: string, url: string, process: ChildProcess) {
+    this.name = name;
+    this.url = url;
+    this.process = process;
+    this.ended = new Promise((resolve) => {
+      process.once("exit", () => {
+        this.running = false;
+        resolve();
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.process.pid ?? 0;
+  }
+
+  get alive(): boolean {
+    return this.running;
+  }
+
+  cpuMs(): number {
+    return cpuMsOf(this.pid);
+  }
+
+  async stop(): Promise<void> {
+    if (!this.running) return;
+    this.process.kill("SIGTERM");
+    const timer = setTimeout(() => this.process.kill("SIGKILL"), 5_000);
+    await this.ended;
+    clearTimeout(timer);
+  }
+}
+
+async function launch(name: string, url: string, port: number, command: string, args: string[], logFile: string): Promise<ServerProcess> {
+  const log = openSync(logFile, "a");
+  const child = spawn(command, args, { stdio: ["ignore", log, log], detached: true });
+  const server = new ServerProcess(name, url, child);
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  while (!(await canConnect(port))) {
+    if (!server.alive || Date.now() > deadline) {
+      await server.stop();
+      throw new ClusterError("server-unreachable", `${name} did not start`, `its log is ${logFile}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return server;
+}
+
+function canConnect(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    const done = (reached: boolean): void => {
+      socket.destroy();
+      resolve(reached);
+    };
+    socket.once("connect", () => done(true));
+    socket.once("error", () => done(false));
+  });
+}
+
+function requireProgram(program: string, option: string): string {
+  const path = findProgram(program);
+  if (path) return path;
+  throw new ClusterError(
+    "server-missing",
+    `${program} is not on PATH`,
+    `install it (Debian: apt-get install ${program}), give ${option}, or run without --local`,
+  );
+}
+
+/** nats-server with JetStream; its store lives in `directory` and survives a restart of the cluster. */
+export async function startNats(directory: string): Promise<ServerProcess> {
+  const program = requireProgram("nats-server", "--nats-url");
+  const port = await freePort();
+  const store = join(directory, "nats");
+  mkdirSync(store, { recursive: true });
+  const args = ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", store];
+  return launch("nats-server", `nats://127.0.0.1:${port}`, port, program, args, join(directory, "logs", "nats-server.log"));
+}
+
+/** redis-server as a pure cache: nothing in it has to survive. */
+export async function startRedis(directory: string): Promise<ServerProcess> {
+  const program = requireProgram("redis-server", "--redis-url");
+  const port = await freePort();
+  const args = ["--bind", "127.0.0.1", "--port", String(port), "--save", "", "--appendonly", "no", "--dir", directory, "--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"];
+  return launch("redis-server", `redis://127.0.0.1:${port}`, port, program, args, join(directory, "logs", "redis-server.log"));
+}
