@@ -1,0 +1,125 @@
+/** What a block changes: per full key the newest version ≤ its last seq, plus the generations after that version. */
+import type { CommittedState } from "./answers.ts";
+import { C, G, type SlotTable, V } from "./slot-table.ts";
+import { addWord, copyWords, KEY_WORDS, sameKey, VALUE_WORDS } from "./words.ts";
+
+export interface ChangedSlots {
+  /** 56 bytes each, every key once. */
+  readonly keys: Uint8Array;
+  /** 32 bytes each; all differ from the committed ones. */
+  readonly values: Uint8Array;
+  readonly count: number;
+}
+
+/** One pass over a block's versions and generations. */
+class Pass {
+  keys = new Uint32Array(256 * KEY_WORDS);
+  values = new Uint32Array(256 * VALUE_WORDS);
+  /** Seq of the version that the value is, -1: none, the committed value has to be added. */
+  seqs = new Float64Array(256);
+  next = new Int32Array(256);
+  rows = new Int32Array(256);
+  count = 0;
+
+  /** The effect of a key within its row; a new one has seq -1 and value 0. `rows.marks` holds the row's first + 1. */
+  effectOf(table: SlotTable, row: number, key: Uint32Array, keyAt: number): number {
+    const { marks } = table.rows;
+    for (let e = marks[row]! - 1; e >= 0; e = this.next[e]!)
+      if (sameKey(this.keys, e * KEY_WORDS, key, keyAt)) return e;
+    if (this.count === this.seqs.length) this.grow();
+    const e = this.count++;
+    copyWords(this.keys, e * KEY_WORDS, key, keyAt, KEY_WORDS);
+    this.values.fill(0, e * VALUE_WORDS, (e + 1) * VALUE_WORDS);
+    this.seqs[e] = -1;
+    this.rows[e] = row;
+    this.next[e] = marks[row]! - 1;
+    marks[row] = e + 1;
+    return e;
+  }
+
+  private grow(): void {
+    const u32 = (from: Uint32Array): Uint32Array<ArrayBuffer> => {
+      const to = new Uint32Array(from.length * 2);
+      to.set(from);
+      return to;
+    };
+    this.keys = u32(this.keys);
+    this.values = u32(this.values);
+    const seqs = new Float64Array(this.seqs.length * 2);
+    seqs.set(this.seqs);
+    this.seqs = seqs;
+    const next = new Int32Array(seqs.length);
+    next.set(this.next);
+    this.next = next;
+    const rows = new Int32Array(seqs.length);
+    rows.set(this.rows);
+    this.rows = rows;
+  }
+}
+
+/** Collects the changes of everything ≤ `closeSeq` and the rows they stand in; the table stays as it is. */
+export function collectChanges(
+  table: SlotTable,
+  closeSeq: number,
+  state: CommittedState,
+): { changes: ChangedSlots; rows: Int32Array } {
+  const pass = new Pass();
+  const { versions, generations, contributions, liveVersions, liveGenerations, rows } = table;
+  for (let i = 0; i < liveVersions.length; i++) {
+    const node = liveVersions.nodes[i]!;
+    const seq = versions.f64[node]!;
+    if (seq > closeSeq) continue;
+    const w = node * V.words;
+    const e = pass.effectOf(table, versions.u32[w + V.row]!, versions.u32, w + V.key);
+    if (pass.seqs[e]! >= seq) continue;
+    pass.seqs[e] = seq;
+    copyWords(pass.values, e * VALUE_WORDS, versions.u32, w + V.value, VALUE_WORDS);
+  }
+  for (let i = 0; i < liveGenerations.length; i++) {
+    const gen = liveGenerations.nodes[i]!;
+    const genSeq = generations.f64[gen]!;
+    if (genSeq > closeSeq) continue;
+    const row = generations.u32[gen * G.words + G.row]!;
+    for (let n = generations.u32[gen * G.words + G.head]! | 0; n >= 0; n = contributions.next[n]!) {
+      const c = n * C.words;
+      const e = pass.effectOf(table, row, contributions.u32, c + C.key);
+      if (genSeq > pass.seqs[e]!) addWord(pass.values, e * VALUE_WORDS, contributions.u32, c + C.amount);
+    }
+  }
+  const { count } = pass;
+  const touched = new Int32Array(count);
+  let distinct = 0;
+  for (let e = 0; e < count; e++) {
+    const row = pass.rows[e]!;
+    if (rows.marks[row] === 0) continue;
+    rows.marks[row] = 0;
+    touched[distinct++] = row;
+  }
+  return { changes: withoutUnchanged(pass, state), rows: touched.subarray(0, distinct) };
+}
+
+/** Adds committed values where a sum has no version below it, and leaves out what ends as it was. */
+function withoutUnchanged(pass: Pass, state: CommittedState): ChangedSlots {
+  const { keys, values, seqs, count } = pass;
+  const old = new Uint32Array(count * VALUE_WORDS);
+  const keyBytes = new Uint8Array(keys.buffer, 0, count * KEY_WORDS * 4);
+  if (count > 0) state.getBatch(keyBytes, count, new Uint8Array(old.buffer));
+  let kept = 0;
+  for (let e = 0; e < count; e++) {
+    const at = e * VALUE_WORDS;
+    if (seqs[e] === -1) addWord(values, at, old, at);
+    let differs = false;
+    for (let k = 0; k < VALUE_WORDS; k++) if (values[at + k] !== old[at + k]) differs = true;
+    if (!differs) continue;
+    if (kept !== e) {
+      copyWords(keys, kept * KEY_WORDS, keys, e * KEY_WORDS, KEY_WORDS);
+      copyWords(values, kept * VALUE_WORDS, values, at, VALUE_WORDS);
+    }
+    kept++;
+  }
+  return {
+    keys: keyBytes.subarray(0, kept * KEY_WORDS * 4),
+    values: new Uint8Array(values.buffer, 0, kept * VALUE_WORDS * 4),
+    count: kept,
+  };
+}
