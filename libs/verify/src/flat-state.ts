@@ -6,7 +6,15 @@ import type { AccountFields, StateManagerInterface } from "@ethereumjs/common";
 import { Account, type Address, KECCAK256_NULL, KECCAK256_RLP } from "@ethereumjs/util";
 import { type Genesis, genesisCodes, keepsEmptyAccounts } from "@velarium/genesis";
 import { keccak256 } from "@velarium/hash-kernel";
-import { CodeFlag, Domain, encodeCodeWord, SLOT_KEY_BYTES, WORD_BYTES, writeFieldKey, writeStorageKey } from "@velarium/slots";
+import {
+  CodeFlag,
+  Domain,
+  encodeCodeWord,
+  SLOT_KEY_BYTES,
+  WORD_BYTES,
+  writeFieldKey,
+  writeStorageKey,
+} from "@velarium/slots";
 
 interface Stored {
   readonly exists: boolean;
@@ -30,12 +38,23 @@ export interface ChangedSlots {
   readonly values: Uint8Array;
 }
 
-const ABSENT: Stored = { exists: false, nonce: 0n, balance: 0n, codeHash: KECCAK256_NULL, flags: 0, incarnation: 0 };
+const ABSENT: Stored = {
+  exists: false,
+  nonce: 0n,
+  balance: 0n,
+  codeHash: KECCAK256_NULL,
+  flags: 0,
+  incarnation: 0,
+};
 const ZERO_WORD = new Uint8Array(WORD_BYTES);
 const NO_CODE = new Uint8Array(0);
 const NOT_THE_EMPTY_ROOT = new Uint8Array(32).fill(1);
 
-const latin1 = Buffer.prototype.latin1Slice as unknown as (this: Uint8Array, from: number, to: number) => string;
+const latin1 = Buffer.prototype.latin1Slice as unknown as (
+  this: Uint8Array,
+  from: number,
+  to: number,
+) => string;
 const nameOf = (bytes: Uint8Array): string => latin1.call(bytes, 0, bytes.length);
 
 function bigIntToWord(value: bigint): Uint8Array {
@@ -48,7 +67,8 @@ function bigIntToWord(value: bigint): Uint8Array {
   return out;
 }
 
-const hasNoCode = (hash: Uint8Array): boolean => hash === KECCAK256_NULL || Buffer.compare(hash, KECCAK256_NULL) === 0;
+const hasNoCode = (hash: Uint8Array): boolean =>
+  hash === KECCAK256_NULL || Buffer.compare(hash, KECCAK256_NULL) === 0;
 const equal = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
 export class FlatState implements StateManagerInterface {
@@ -92,7 +112,8 @@ export class FlatState implements StateManagerInterface {
         flags,
         incarnation: 0,
       });
-      if (storage.length > 0) this.storages.set(name, new Map(storage.map(([slot, value]) => [nameOf(slot), value])));
+      if (storage.length > 0)
+        this.storages.set(name, new Map(storage.map(([slot, value]) => [nameOf(slot), value])));
     }
   }
 
@@ -108,8 +129,14 @@ export class FlatState implements StateManagerInterface {
     const stored = this.accounts.get(name);
     if (stored === undefined || !stored.exists) return undefined;
     const bare = stored.nonce === 0n && hasNoCode(stored.codeHash);
-    const full = bare && ((stored.flags & CodeFlag.storage) !== 0 || (this.storages.get(name)?.size ?? 0) > 0);
-    return new Account(stored.nonce, stored.balance, full ? NOT_THE_EMPTY_ROOT : KECCAK256_RLP, stored.codeHash);
+    const full =
+      bare && ((stored.flags & CodeFlag.storage) !== 0 || (this.storages.get(name)?.size ?? 0) > 0);
+    return new Account(
+      stored.nonce,
+      stored.balance,
+      full ? NOT_THE_EMPTY_ROOT : KECCAK256_RLP,
+      stored.codeHash,
+    );
   }
 
   async putAccount(address: Address, account?: Account): Promise<void> {
@@ -117,7 +144,14 @@ export class FlatState implements StateManagerInterface {
     const name = nameOf(address.bytes);
     const before = this.accounts.get(name) ?? ABSENT;
     const { nonce, balance, codeHash } = account;
-    this.set(name, { exists: true, nonce, balance, codeHash, flags: before.flags, incarnation: before.incarnation });
+    this.set(name, {
+      exists: true,
+      nonce,
+      balance,
+      codeHash,
+      flags: before.flags,
+      incarnation: before.incarnation,
+    });
   }
 
   async deleteAccount(address: Address): Promise<void> {
@@ -175,7 +209,11 @@ export class FlatState implements StateManagerInterface {
     if (!this.txSlots.has(account + slot)) {
       const full = new Uint8Array(SLOT_KEY_BYTES);
       writeStorageKey(full, 0, address.bytes, key, this.accounts.get(account)?.incarnation ?? 0);
-      this.txSlots.set(account + slot, { account, slot, change: { key: full, first: before ?? ZERO_WORD, value: word } });
+      this.txSlots.set(account + slot, {
+        account,
+        slot,
+        change: { key: full, first: before ?? ZERO_WORD, value: word },
+      });
     }
     const target = storage;
     if (equal(word, ZERO_WORD)) target.delete(slot);
@@ -196,7 +234,8 @@ export class FlatState implements StateManagerInterface {
 
   /** Ends a transaction or a system call: what it changed becomes part of the block. */
   endTransaction(): void {
-    for (const [name, before] of this.txAccounts) if (!this.blockAccounts.has(name)) this.blockAccounts.set(name, before);
+    for (const [name, before] of this.txAccounts)
+      if (!this.blockAccounts.has(name)) this.blockAccounts.set(name, before);
     for (const { account, slot, change } of this.txSlots.values()) {
       if (this.wiped.has(account)) continue;
       const key = nameOf(change.key);
@@ -254,7 +293,11 @@ export class FlatState implements StateManagerInterface {
     }
     this.blockAccounts.clear();
     this.blockSlots.clear();
-    return { count, keys: keys.subarray(0, count * SLOT_KEY_BYTES), values: values.subarray(0, count * WORD_BYTES) };
+    return {
+      count,
+      keys: keys.subarray(0, count * SLOT_KEY_BYTES),
+      values: values.subarray(0, count * WORD_BYTES),
+    };
   }
 
   async checkpoint(): Promise<void> {

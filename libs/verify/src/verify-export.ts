@@ -3,7 +3,14 @@ import { createHash } from "node:crypto";
 import type { Common } from "@ethereumjs/common";
 import { Address } from "@ethereumjs/util";
 import { createVM, type RunTxResult, runTx, type VM } from "@ethereumjs/vm";
-import { BlockAssembler, BlockExportReader, type BlockHeader, type BlockRecord, decodeHeader, headerHash } from "@velarium/blocks";
+import {
+  BlockAssembler,
+  BlockExportReader,
+  type BlockHeader,
+  type BlockRecord,
+  decodeHeader,
+  headerHash,
+} from "@velarium/blocks";
 import {
   type BlockRules,
   type ChainRules,
@@ -22,7 +29,7 @@ import { StateStore } from "@velarium/state-tree";
 import { decodeTransaction, placeholderSenderOffset, recoverSender } from "@velarium/tx-codec";
 import { FlatState } from "./flat-state.ts";
 import { hexOf, MismatchList, type VerifyProgress, type VerifyReport } from "./report.ts";
-import { createVmTransaction } from "./vm-transaction.ts";
+import { createTransactionCommon, createVmTransaction } from "./vm-transaction.ts";
 
 export interface VerifyOptions {
   readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
@@ -42,6 +49,13 @@ interface BlockRun {
   recordedSenders: number;
 }
 
+/** The reference machine of one fork, and the parameters of its transactions. */
+interface Machine {
+  readonly vm: VM;
+  readonly common: Common;
+  readonly txCommon: Common;
+}
+
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 const NO_LOGS_BYTES = 1;
 
@@ -52,7 +66,7 @@ class Verifier {
   private readonly rules: ChainRules;
   private readonly options: VerifyOptions;
   private readonly assembler = new BlockAssembler();
-  private readonly machines = new Map<BlockRules, { vm: VM; common: Common }>();
+  private readonly machines = new Map<BlockRules, Machine>();
   private readonly hashes = new Map<number, Uint8Array>();
   private parent: BlockHeader | undefined;
   private grandparent: BlockHeader | undefined;
@@ -72,11 +86,12 @@ class Verifier {
       chain: { chainId: genesis.config.chainId, genesisHash: hexOf(genesisHash(genesis)) },
       ...(options.partitions === undefined ? {} : { partitions: options.partitions }),
     });
-    for (const { count, keys, words } of genesisSlots(genesis)) this.store.addGenesis(keys.slice(), words.slice(), count);
+    for (const { count, keys, words } of genesisSlots(genesis))
+      this.store.addGenesis(keys.slice(), words.slice(), count);
     this.store.commitGenesis({ height: genesis.header.number, sync: false });
   }
 
-  private async machineOf(rules: BlockRules): Promise<{ vm: VM; common: Common }> {
+  private async machineOf(rules: BlockRules): Promise<Machine> {
     let machine = this.machines.get(rules);
     if (machine === undefined) {
       const common = createCommon(rules, fastCrypto);
@@ -86,20 +101,38 @@ class Verifier {
         shallowCopy: () => blockchain,
       };
       const vm = await createVM({ common, stateManager: this.state, blockchain } as never);
-      machine = { vm, common };
+      machine = { vm, common, txCommon: createTransactionCommon(rules) };
       this.machines.set(rules, machine);
     }
     return machine;
   }
 
-  private compare(block: number, what: string, expected: unknown, actual: unknown, transaction?: number): void {
+  private compare(
+    block: number,
+    what: string,
+    expected: unknown,
+    actual: unknown,
+    transaction?: number,
+  ): void {
     if (expected === actual) return;
     this.mismatches.add({ block, transaction, what, expected: String(expected), actual: String(actual) });
   }
 
-  private compareBytes(block: number, what: string, expected: Uint8Array, actual: Uint8Array, transaction?: number): void {
+  private compareBytes(
+    block: number,
+    what: string,
+    expected: Uint8Array,
+    actual: Uint8Array,
+    transaction?: number,
+  ): void {
     if (sameBytes(expected, actual)) return;
-    this.mismatches.add({ block, transaction, what, expected: hexOf(expected).slice(0, 200), actual: hexOf(actual).slice(0, 200) });
+    this.mismatches.add({
+      block,
+      transaction,
+      what,
+      expected: hexOf(expected).slice(0, 200),
+      actual: hexOf(actual).slice(0, 200),
+    });
   }
 
   async verifyBlock(record: BlockRecord): Promise<void> {
@@ -107,13 +140,18 @@ class Verifier {
     const { number } = header;
     const rules = this.rules.rulesAt(number, header.timestamp);
     this.checkHeader(record, header, rules);
-    const { vm, common } = await this.machineOf(rules);
+    const { vm, common, txCommon } = await this.machineOf(rules);
     const block = this.blockFor(header, rules, common);
     await this.runSystemCalls(vm, block, this.rules.systemCallsAtOpen(rules, header));
-    const run = await this.runTransactions(vm, common, block, record, header);
+    const run = await this.runTransactions(vm, txCommon, block, record, header);
     const requests = await this.runSystemCalls(vm, block, this.rules.systemCallsAtClose(rules));
     if (rules.header.requestsHash)
-      this.compareBytes(number, "requestsHash", header.requestsHash ?? new Uint8Array(0), requestsHash(requests));
+      this.compareBytes(
+        number,
+        "requestsHash",
+        header.requestsHash ?? new Uint8Array(0),
+        requestsHash(requests),
+      );
     this.checkRoots(record, header, run, rules);
     const changes = this.state.endBlock(rules.eip158);
     this.store.commit({ height: number, ...changes, sync: false });
@@ -136,10 +174,20 @@ class Verifier {
     this.compare(number, "sealed", 1, record.sealed);
     this.compare(number, "header has a base fee", rules.header.baseFee, header.baseFeePerGas !== undefined);
     const { parent } = this;
-    if (parent === undefined) return;
+    if (parent === undefined) {
+      // The genesis block is not exported; its hash is what its child says.
+      this.hashes.set(number - 1, header.parentHash);
+      return;
+    }
     this.compare(number, "number after its parent", parent.number + 1, number);
-    this.compareBytes(number, "parentHash", this.hashes.get(parent.number) ?? new Uint8Array(0), header.parentHash);
-    if (header.timestamp < parent.timestamp) this.compare(number, "timestamp after its parent", `≥ ${parent.timestamp}`, header.timestamp);
+    this.compareBytes(
+      number,
+      "parentHash",
+      this.hashes.get(parent.number) ?? new Uint8Array(0),
+      header.parentHash,
+    );
+    if (header.timestamp < parent.timestamp)
+      this.compare(number, "timestamp after its parent", `≥ ${parent.timestamp}`, header.timestamp);
     const facts = (each: BlockHeader) => ({
       number: each.number,
       time: each.timestamp,
@@ -150,9 +198,15 @@ class Verifier {
       blobGasUsed: BigInt(each.blobGasUsed ?? 0),
     });
     const older = this.grandparent === undefined ? undefined : facts(this.grandparent);
-    this.compare(number, "baseFeePerGas", this.rules.nextBaseFee(facts(parent), rules, older), header.baseFeePerGas);
+    this.compare(
+      number,
+      "baseFeePerGas",
+      this.rules.nextBaseFee(facts(parent), rules, older),
+      header.baseFeePerGas,
+    );
     const excess = this.rules.nextExcessBlobGas(facts(parent), rules);
-    if (excess !== undefined) this.compare(number, "excessBlobGas", excess, BigInt(header.excessBlobGas ?? -1));
+    if (excess !== undefined)
+      this.compare(number, "excessBlobGas", excess, BigInt(header.excessBlobGas ?? -1));
   }
 
   private blockFor(header: BlockHeader, rules: BlockRules, common: Common) {
@@ -173,7 +227,11 @@ class Verifier {
     };
   }
 
-  private async runSystemCalls(vm: VM, block: ReturnType<Verifier["blockFor"]>, calls: readonly SystemCall[]) {
+  private async runSystemCalls(
+    vm: VM,
+    block: ReturnType<Verifier["blockFor"]>,
+    calls: readonly SystemCall[],
+  ) {
     const requests: Uint8Array[] = [];
     for (const { address, data, requestType } of calls) {
       const to = new Address(address);
@@ -196,7 +254,7 @@ class Verifier {
 
   private async runTransactions(
     vm: VM,
-    common: Common,
+    txCommon: Common,
     block: ReturnType<Verifier["blockFor"]>,
     record: BlockRecord,
     header: BlockHeader,
@@ -220,10 +278,21 @@ class Verifier {
         else if (this.options.trustVerifiedSenders !== true || record.verified[i] !== 1)
           this.compareBytes(header.number, "sender", recoverSender(decoded), sender, i);
         this.checkGasLeft(header, decoded.gasLimit, cumulative, i);
-        const tx = createVmTransaction(decoded, sender, common);
-        result = await runTx(vm, { tx, block, skipHardForkValidation: true, blockGasUsed: BigInt(cumulative) } as never);
+        const tx = createVmTransaction(decoded, sender, txCommon);
+        result = await runTx(vm, {
+          tx,
+          block,
+          skipHardForkValidation: true,
+          blockGasUsed: BigInt(cumulative),
+        } as never);
       } catch (error) {
-        this.compare(header.number, "included", "a valid transaction", `refused: ${(error as Error).message}`, i);
+        this.compare(
+          header.number,
+          "included",
+          "a valid transaction",
+          `refused: ${(error as Error).message}`,
+          i,
+        );
       }
       this.state.endTransaction();
       this.take(run, record, header.number, i, result);
@@ -235,10 +304,22 @@ class Verifier {
 
   private checkGasLeft(header: BlockHeader, gasLimit: number, cumulative: number, i: number): void {
     if (cumulative + gasLimit > header.gasLimit)
-      this.compare(header.number, "gas limit within what the block has left", header.gasLimit - cumulative, gasLimit, i);
+      this.compare(
+        header.number,
+        "gas limit within what the block has left",
+        header.gasLimit - cumulative,
+        gasLimit,
+        i,
+      );
   }
 
-  private take(run: BlockRun, record: BlockRecord, number: number, i: number, result: RunTxResult | undefined): void {
+  private take(
+    run: BlockRun,
+    record: BlockRecord,
+    number: number,
+    i: number,
+    result: RunTxResult | undefined,
+  ): void {
     if (result === undefined) {
       run.logs.push(new Uint8Array(0));
       return;
@@ -269,7 +350,8 @@ class Verifier {
     if (isAtLeast(rules.fork, "byzantium"))
       this.compareBytes(number, "receiptsRoot", header.receiptsRoot, orderedTrieRoot(receipts));
     const included = new Set<string>();
-    for (let i = 0; i < run.statuses.length; i++) included.add(Buffer.from(fixedAt(record.hashes, 32, i)).toString("latin1"));
+    for (let i = 0; i < run.statuses.length; i++)
+      included.add(Buffer.from(fixedAt(record.hashes, 32, i)).toString("latin1"));
     this.compare(number, "every transaction once", run.statuses.length, included.size);
     for (let i = 0; i < record.rejectedArrivals.length; i++) {
       const hash = fixedAt(record.rejectedHashes, 32, i);
@@ -297,11 +379,21 @@ export async function verifyExport(directory: string, options: VerifyOptions = {
   const first = verifier.store.height + 1;
   const numbers = reader.numbers().filter((number) => number >= first);
   if (numbers.length > 0 && numbers[0] !== first)
-    verifier.mismatches.add({ block: numbers[0]!, what: "first block", expected: String(first), actual: String(numbers[0]) });
+    verifier.mismatches.add({
+      block: numbers[0]!,
+      what: "first block",
+      expected: String(first),
+      actual: String(numbers[0]),
+    });
   else
     for (const [i, number] of numbers.entries()) {
       if (number !== first + i) {
-        verifier.mismatches.add({ block: number, what: "next block", expected: String(first + i), actual: String(number) });
+        verifier.mismatches.add({
+          block: number,
+          what: "next block",
+          expected: String(first + i),
+          actual: String(number),
+        });
         break;
       }
       await verifier.verifyBlock(reader.read(number));

@@ -9,11 +9,29 @@ import {
   type TypedTransaction,
 } from "@ethereumjs/tx";
 import { Address, bytesToHex } from "@ethereumjs/util";
+import { type BlockRules, createCommon } from "@velarium/chain-rules";
+import { fastCrypto } from "@velarium/engine";
 import type { DecodedTransaction } from "@velarium/tx-codec";
+
+/**
+ * Parameters that all transactions of a fork share. Their constructors copy the parameters and load their own into the
+ * copy, which would cost more than running a transfer.
+ */
+export function createTransactionCommon(rules: BlockRules): Common {
+  const common = createCommon(rules, fastCrypto);
+  common.copy = () => common;
+  createLegacyTx({}, { common, freeze: false });
+  common.updateParams = () => {};
+  return common;
+}
 
 const hex = (value: bigint): `0x${string}` => `0x${value.toString(16)}`;
 
-export function createVmTransaction(tx: DecodedTransaction, sender: Uint8Array, common: Common): TypedTransaction {
+export function createVmTransaction(
+  tx: DecodedTransaction,
+  sender: Uint8Array,
+  common: Common,
+): TypedTransaction {
   const options = { common, freeze: false, allowUnlimitedInitCodeSize: true };
   const base = {
     nonce: BigInt(tx.nonce),
