@@ -5,4 +5,23 @@
  * its access set from the first strategy that knows one: declared by the sender, profile of the contract, simulation on
  * committed state. State is read through a port (`SlotSource`), so the analysis itself holds no connection.
  */
-export {};
+export { AccessSet } from "./access-set.ts";
+export {
+  type AnalyzerCounters,
+  BatchAnalyzer,
+  type BatchAnalyzerOptions,
+  simulationContext,
+} from "./batch-analyzer.ts";
+export { TransferAccess } from "./batch-draft.ts";
+export { CodelessSet } from "./codeless-set.ts";
+export { CodeCache, CommittedView, type CommittedViewOptions } from "./committed-view.ts";
+export { AnalyzerError, type SlotSource } from "./slot-source.ts";
+export {
+  type AccessQuestion,
+  type AccessStrategy,
+  type ContractProfile,
+  createProfileStrategy,
+  declaredAccesses,
+  type Knowledge,
+  SimulationStrategy,
+} from "./strategies.ts";

@@ -1,0 +1,316 @@
+/** `TxBatch` to `Analyzed`: transfers in columns, the rest by strategies, state asked for in few requests. */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { ChainRules } from "@velarium/chain-rules";
+import { bytesAt, type Message } from "@velarium/columns";
+import { type BlockContext, createReferenceEngine, type Engine, toExecutable } from "@velarium/engine";
+import { AccessKind, Domain, hasCode, SLOT_KEY_BYTES, type SlotIds, WORD_BYTES } from "@velarium/slots";
+import { decodeTransaction } from "@velarium/tx-codec";
+import { type Analyzed, Reason, Shape, TRANSFER_ACCESSES, type TxBatch } from "@velarium/wire";
+import { AccessSet } from "./access-set.ts";
+import { BatchDraft, TransferAccess } from "./batch-draft.ts";
+import { CodelessSet } from "./codeless-set.ts";
+import { CodeCache, CommittedView } from "./committed-view.ts";
+import type { SlotSource } from "./slot-source.ts";
+import {
+  type AccessStrategy,
+  createProfileStrategy,
+  declaredAccesses,
+  SimulationStrategy,
+} from "./strategies.ts";
+
+const TRANSFER_KINDS = [AccessKind.W, AccessKind.W, AccessKind.R, AccessKind.R, AccessKind.D] as const;
+
+export interface BatchAnalyzerOptions {
+  readonly slotIds: SlotIds;
+  readonly rules: ChainRules;
+  readonly source: SlotSource;
+  /** 20 bytes. */
+  readonly beneficiary: Uint8Array;
+  /** Gas limit of a block, for simulations. */
+  readonly gasLimit: number;
+  readonly engine?: Engine;
+  /** Recipients remembered as having no code; 2 Mi. */
+  readonly knownRecipients?: number;
+  /** How long they are remembered at most, ms. */
+  readonly knownRecipientsMaxAgeMs?: number;
+  /** Simulations of one message at a time; 32, so that their misses share requests. */
+  readonly simulationsAtOnce?: number;
+  /** Time for which simulations hold the event loop, ms; 4. */
+  readonly sliceMs?: number;
+  /** Replaces the strategies between the declared list and the simulation. */
+  readonly profiles?: AccessStrategy;
+  readonly now?: () => number;
+}
+
+export interface AnalyzerCounters {
+  transactions: number;
+  transfers: number;
+  refused: number;
+  /** Recipients that had to be looked up. */
+  lookups: number;
+  /** Transactions to which each strategy contributed. */
+  declared: number;
+  profile: number;
+  simulation: number;
+}
+
+/** A row that is no transfer, with its access set once it is known. */
+interface GeneralRow {
+  readonly row: number;
+  readonly transaction: ReturnType<typeof toExecutable>;
+  readonly accesses: AccessSet;
+}
+
+export class BatchAnalyzer {
+  readonly counters: AnalyzerCounters = {
+    transactions: 0,
+    transfers: 0,
+    refused: 0,
+    lookups: 0,
+    declared: 0,
+    profile: 0,
+    simulation: 0,
+  };
+  readonly recipients: CodelessSet;
+  readonly simulation: SimulationStrategy;
+  /** Code loaded so far, for other views of the same chain. */
+  readonly codes = new CodeCache();
+  private readonly options: BatchAnalyzerOptions;
+  private readonly view: CommittedView;
+  private readonly strategies: readonly AccessStrategy[];
+  private readonly now: () => number;
+  private sliceEndMs = 0;
+
+  constructor(options: BatchAnalyzerOptions) {
+    this.options = options;
+    this.now = options.now ?? Date.now;
+    this.recipients = new CodelessSet(options.knownRecipients, options.knownRecipientsMaxAgeMs);
+    this.view = new CommittedView({ source: options.source, codes: this.codes, now: this.now });
+    this.simulation = new SimulationStrategy(options.engine ?? createReferenceEngine());
+    this.strategies = [declaredAccesses, options.profiles ?? createProfileStrategy([]), this.simulation];
+  }
+
+  /**
+   * Analyses one message. Batches may be analysed side by side. Rejects when the state does not answer: then the whole
+   * message is to be analysed again.
+   */
+  async analyzeBatch(
+    batch: Message<typeof TxBatch>,
+    term: number,
+    streamSeq: number,
+  ): Promise<Message<typeof Analyzed>> {
+    const { rules, beneficiary, slotIds } = this.options;
+    const draft = new BatchDraft(batch);
+    draft.fill(batch, rules.chainId, beneficiary, slotIds);
+    const unknown = this.unknownRecipients(draft);
+    if (unknown.length > 0) await this.resolveRecipients(draft, unknown);
+    const general = this.generalRows(draft);
+    if (general.length > 0) await this.findAccesses(general);
+    this.count(draft, general.length);
+    return this.finish(draft, general, term, streamSeq);
+  }
+
+  private unknownRecipients(draft: BatchDraft): number[] {
+    const { recipients } = this;
+    recipients.expire(this.now());
+    const unknown: number[] = [];
+    for (let c = 0; c < draft.candidateCount; c++) {
+      const at = c * TRANSFER_ACCESSES + TransferAccess.recipientCode;
+      if (!recipients.has(draft.hi[at]!, draft.lo[at]!)) unknown.push(c);
+    }
+    return unknown;
+  }
+
+  /** Looks the code fields up; candidates whose recipient has code become general rows. */
+  private async resolveRecipients(draft: BatchDraft, unknown: readonly number[]): Promise<void> {
+    const keys = new Uint8Array(unknown.length * SLOT_KEY_BYTES);
+    unknown.forEach((c, i) => {
+      const from = (c * TRANSFER_ACCESSES + TransferAccess.recipientCode) * SLOT_KEY_BYTES;
+      keys.set(draft.keys.subarray(from, from + SLOT_KEY_BYTES), i * SLOT_KEY_BYTES);
+    });
+    this.counters.lookups += unknown.length;
+    const words = await this.options.source.read(keys, unknown.length, -1);
+    const now = this.now();
+    unknown.forEach((c, i) => {
+      const at = c * TRANSFER_ACCESSES + TransferAccess.recipientCode;
+      if (hasCode(words, i * WORD_BYTES)) draft.shapes[draft.candidates[c]!] = Shape.general;
+      else this.recipients.add(draft.hi[at]!, draft.lo[at]!, now);
+    });
+  }
+
+  private generalRows(draft: BatchDraft): GeneralRow[] {
+    const rows: GeneralRow[] = [];
+    for (let row = 0; row < draft.rows; row++) {
+      if (draft.verdicts[row] !== Reason.none || draft.shapes[row] === Shape.transfer) continue;
+      const sender = draft.senders.slice(row * 20, row * 20 + 20);
+      const transaction = toExecutable(decodeTransaction(bytesAt(draft.raw, row)), sender);
+      rows.push({ row, transaction, accesses: new AccessSet() });
+    }
+    return rows;
+  }
+
+  private async findAccesses(rows: readonly GeneralRow[]): Promise<void> {
+    await this.prefetch(rows);
+    const context = this.context();
+    const atOnce = Math.min(rows.length, this.options.simulationsAtOnce ?? 32);
+    let next = 0;
+    const work = async (): Promise<void> => {
+      while (next < rows.length) {
+        const mine = rows[next++]!;
+        await this.yieldTurn();
+        await this.askStrategies(mine, context);
+      }
+    };
+    await Promise.all(Array.from({ length: atOnce }, work));
+  }
+
+  private async askStrategies({ transaction, accesses }: GeneralRow, context: BlockContext): Promise<void> {
+    // Whatever becomes of it: the sender pays, its nonce moves, and its code decides whether it may send.
+    accesses.addField(Domain.balance, transaction.sender, AccessKind.W);
+    accesses.addField(Domain.nonce, transaction.sender, AccessKind.W);
+    accesses.addField(Domain.code, transaction.sender, AccessKind.R);
+    for (const strategy of this.strategies) {
+      const knowledge = await strategy.contribute({ transaction, context, view: this.view }, accesses);
+      if (knowledge !== "none") this.counters[strategy.name]++;
+      if (knowledge === "complete") return;
+    }
+  }
+
+  /** One request per shard for what the message will certainly or probably need. */
+  private async prefetch(rows: readonly GeneralRow[]): Promise<void> {
+    const wanted = new AccessSet();
+    for (const { transaction } of rows) {
+      const { sender, to } = transaction;
+      wanted.addField(Domain.balance, sender, AccessKind.R);
+      wanted.addField(Domain.nonce, sender, AccessKind.R);
+      wanted.addField(Domain.code, sender, AccessKind.R);
+      if (to !== undefined) wanted.addField(Domain.code, to, AccessKind.R);
+      if (to !== undefined && transaction.value > 0n) wanted.addField(Domain.balance, to, AccessKind.R);
+      const expected = this.simulation.expected(transaction);
+      if (expected === undefined) continue;
+      for (let at = 0; at < expected.length; at += SLOT_KEY_BYTES) {
+        // Hashes of blocks move on with the chain.
+        if (expected[at] !== Domain.blockHash) wanted.add(expected, at, AccessKind.R);
+      }
+    }
+    await this.view.prefetch(wanted.keys, wanted.count);
+  }
+
+  private context(): BlockContext {
+    const { rules, beneficiary, gasLimit, source } = this.options;
+    const number = source.height + 1;
+    const timestamp = Math.floor(this.now() / 1000);
+    return simulationContext(rules.rulesAt(number, timestamp), number, timestamp, beneficiary, gasLimit);
+  }
+
+  /** Simulations are synchronous once values are at hand: give the event loop a turn now and then. */
+  private async yieldTurn(): Promise<void> {
+    if (this.now() < this.sliceEndMs) return;
+    await nextTurn();
+    this.sliceEndMs = this.now() + (this.options.sliceMs ?? 4);
+  }
+
+  private count(draft: BatchDraft, general: number): void {
+    const { counters } = this;
+    let refused = 0;
+    for (let row = 0; row < draft.rows; row++) if (draft.verdicts[row] !== Reason.none) refused++;
+    counters.transactions += draft.rows;
+    counters.refused += refused;
+    counters.transfers += draft.rows - refused - general;
+  }
+
+  private finish(
+    draft: BatchDraft,
+    general: readonly GeneralRow[],
+    term: number,
+    streamSeq: number,
+  ): Message<typeof Analyzed> {
+    const { rows, shapes, verdicts } = draft;
+    const generalCount = general.reduce((n, g) => n + g.accesses.count, 0);
+    const keys = new Uint8Array(generalCount * SLOT_KEY_BYTES);
+    const generalHi = new Uint32Array(generalCount);
+    const generalLo = new Uint32Array(generalCount);
+    let at = 0;
+    for (const { accesses } of general) {
+      keys.set(accesses.keys, at * SLOT_KEY_BYTES);
+      at += accesses.count;
+    }
+    this.options.slotIds.idsOf(keys, generalCount, generalHi, generalLo);
+
+    const most = generalCount + draft.candidateCount * TRANSFER_ACCESSES;
+    const hi = new Uint32Array(most);
+    const lo = new Uint32Array(most);
+    const kinds = new Uint8Array(most);
+    const accessEnds = new Uint32Array(rows);
+    const indexes = new Uint32Array(rows);
+    let end = 0;
+    let candidate = 0;
+    let nextGeneral = 0;
+    let fromGeneral = 0;
+    for (let row = 0; row < rows; row++) {
+      indexes[row] = row;
+      const isCandidate = candidate < draft.candidateCount && draft.candidates[candidate] === row;
+      if (isCandidate && shapes[row] === Shape.transfer) {
+        const from = candidate * TRANSFER_ACCESSES;
+        for (let i = 0; i < TRANSFER_ACCESSES; i++, end++) {
+          hi[end] = draft.hi[from + i]!;
+          lo[end] = draft.lo[from + i]!;
+          kinds[end] = TRANSFER_KINDS[i]!;
+        }
+      } else if (verdicts[row] === Reason.none) {
+        const { accesses } = general[nextGeneral++]!;
+        kinds.set(accesses.kinds, end);
+        for (let i = 0; i < accesses.count; i++, end++, fromGeneral++) {
+          hi[end] = generalHi[fromGeneral]!;
+          lo[end] = generalLo[fromGeneral]!;
+        }
+      }
+      if (isCandidate) candidate++;
+      accessEnds[row] = end;
+    }
+    const { verified, types, nonces, gasLimits, feeCaps, tipCaps, senders, hashes, raw } = draft;
+    return {
+      term,
+      streamSeq,
+      indexes,
+      verdicts,
+      shapes,
+      verified,
+      types,
+      nonces,
+      gasLimits,
+      feeCaps,
+      tipCaps,
+      senders,
+      hashes,
+      raw,
+      accessEnds,
+      accessHi: hi.subarray(0, end),
+      accessLo: lo.subarray(0, end),
+      accessKinds: kinds.subarray(0, end),
+      keys,
+    };
+  }
+}
+
+/** A block for runs that change nothing: no base fee, so that whoever offers no price pays none. */
+export function simulationContext(
+  rules: BlockContext["rules"],
+  number: number,
+  timestamp: number,
+  beneficiary: Uint8Array,
+  gasLimit: number,
+): BlockContext {
+  const blobBaseFee = rules.blobs === undefined ? 0n : 1n;
+  return {
+    rules,
+    number,
+    timestamp,
+    beneficiary,
+    gasLimit,
+    baseFee: 0n,
+    prevRandao: new Uint8Array(32),
+    difficulty: 0n,
+    blobBaseFee,
+  };
+}
