@@ -89,6 +89,3 @@ export const partitionOfId = (hi: number): number => hi >>> 24;
 
 /** Shard that holds a partition: partitions are dealt out in turn, so that every shard has its share whatever their number. */
 export const shardOfPartition = (partition: number, shards: number): number => partition % shards;
-
-/** The shard that holds a partition when a chain has `shards` of them. */
-export const shardOfPartition = (partition: number, shards: number): number => partition % shards;
