@@ -233,6 +233,8 @@ function sampleRecord(number = 7): BlockRecord {
     rejectedArrivals: Float64Array.of(5002),
     rejectedHashes: new Uint8Array(32).fill(1),
     rejectedSenders: new Uint8Array(20).fill(2),
+    ancestors: new Uint8Array(64).fill(3),
+    resolved: Float64Array.of(1024, 1026),
     rejectedReasons: Uint8Array.of(20),
   };
 }

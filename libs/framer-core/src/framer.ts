@@ -1,0 +1,836 @@
+/**
+ * The framer as a state machine: messages and ticks in, messages out through `FramerEffects`. No clock, randomness,
+ * I/O or promise inside; the same inputs give the same outputs.
+ */
+import { chunkRecord, encodeBlockRecord, headerHash, type NewBlockRecord, sealHeader } from "@velarium/blocks";
+import type { ChainRules } from "@velarium/chain-rules";
+import { decode, encode, type Message } from "@velarium/columns";
+import { keccak256 } from "@velarium/hash-kernel";
+import { AccessKind, Domain, fieldKey, SLOT_KEY_BYTES, type SlotIds, writeFieldKey } from "@velarium/slots";
+import { combinedRoot } from "@velarium/state-tree";
+import { scanTransaction, TxScan } from "@velarium/tx-codec";
+import {
+  Analyzed,
+  arrivalOf,
+  BlockChunk,
+  BlockClose,
+  BlockCompleted,
+  BlockHash,
+  BlockOpen,
+  Committed,
+  EpochNotice,
+  MAX_FRAME_BYTES,
+  Outcome,
+  Reason,
+  Receipts,
+  Shape,
+} from "@velarium/wire";
+import { AccountFlag } from "./account-table.ts";
+import { RecordAssembler } from "./assembly.ts";
+import { BlockState, CLOSE_WORK, OPEN_WORK } from "./block-state.ts";
+import { workAtClose, workAtOpen } from "./chain-work.ts";
+import { FrameBuilder } from "./frame-builder.ts";
+import { joinLearned } from "./learned-accesses.ts";
+import { OpenFrames } from "./open-frames.ts";
+import { FramerError, type FramerOptions } from "./options.ts";
+import { Pool } from "./pool.ts";
+import { ResolvedArrivals } from "./resolved-arrivals.ts";
+import type { Source } from "./transaction-slab.ts";
+
+/** Row of a seq whose transaction went back to the pool. */
+const GONE = -3;
+const KEPT_HASHES = 256;
+const EMPTY_TRACE = new Uint8Array(0);
+
+/** What a framer begins with: the block that all shards have, and what its record says. */
+export interface FramerStart {
+  readonly term: number;
+  readonly height: number;
+  readonly time: number;
+  readonly gasUsed: number;
+  readonly gasLimit: number;
+  readonly blobGasUsed: number;
+  readonly excessBlobGas: number;
+  /** Wei, 32 bytes. */
+  readonly baseFee: Uint8Array;
+  /** Last seq of that block. */
+  readonly closeSeq: number;
+  readonly watermark: number;
+  readonly resolved: Float64Array;
+  /** Hashes up to and with that block's, oldest first, at most 256. */
+  readonly hashes: Uint8Array;
+}
+
+export interface FramerEffects {
+  /** Append to the `frames` stream, in the order of calls. */
+  appendFrames(bytes: Uint8Array): void;
+  /** Give every shard its stripe of the record. Called again for the same block after an epoch change. */
+  commit(epoch: number, number: number, record: Uint8Array): void;
+  /** Ask the shards for the roots of a block that all of them have already (`rootsRead`). */
+  readRoots(number: number): void;
+  /** BlockChunk messages of an announced block, for the `blocks` stream. */
+  announce(number: number, chunks: readonly Uint8Array[], hash: Uint8Array): void;
+  toScheduler(bytes: Uint8Array): void;
+  /** Ask for committed nonces (56-byte keys); answer with `noncesRead` for the same accounts. */
+  readNonces(accounts: Int32Array, keys: Uint8Array): void;
+}
+
+export interface FramerConfig {
+  readonly options: FramerOptions;
+  readonly chain: ChainRules;
+  readonly ids: SlotIds;
+  readonly partitions: number;
+  readonly beneficiary: Uint8Array;
+  readonly extraData?: Uint8Array;
+}
+
+interface Committing {
+  readonly number: number;
+  readonly record: NewBlockRecord;
+  readonly bytes: Uint8Array;
+  readonly roots: Uint8Array;
+  readonly have: Uint8Array;
+  missing: number;
+}
+
+/** Plain counters; the service turns them into metrics. */
+export class FramerStats {
+  analyzedMessages = 0;
+  analyzedTransactions = 0;
+  frames = 0;
+  framedTransactions = 0;
+  soloFrames = 0;
+  tailFrames = 0;
+  ejectedFull = 0;
+  ejectedConflict = 0;
+  ejectedAge = 0;
+  ejectedIdle = 0;
+  ejectedBoundary = 0;
+  included = 0;
+  returned = 0;
+  rejected = 0;
+  readonly reasons = new Float64Array(256);
+  blocks = 0;
+  emptyBlocks = 0;
+  nonceReads = 0;
+}
+
+export class Framer {
+  readonly pool: Pool;
+  readonly stats = new FramerStats();
+  /** Height of the newest announced block. */
+  announced: number;
+  epoch = 0;
+  /** Next message of the `tx` stream that is due. */
+  nextStreamSeq: number;
+  /** Set by the shell while appends are behind: nothing is framed meanwhile. */
+  congested = false;
+  /** Set while the service drains: nothing new is taken in, no block is opened for lack of transactions. */
+  draining = false;
+  private readonly term: number;
+  private readonly config: FramerConfig;
+  private readonly options: FramerOptions;
+  private readonly effects: FramerEffects;
+  private readonly frames: OpenFrames;
+  private readonly builder = new FrameBuilder();
+  private readonly assembler = new RecordAssembler();
+  private readonly tracker: ResolvedArrivals;
+  private readonly reorder = new Map<number, Message<typeof Analyzed>>();
+  private readonly blocks = new Map<number, BlockState>();
+  private readonly beneficiaryHi: number;
+  private readonly beneficiaryLo: number;
+  private block: BlockState | undefined;
+  private lastNumber: number;
+  private lastTime: number;
+  private lastOpenedMs = Number.NEGATIVE_INFINITY;
+  private nextSeq: number;
+  private hashes: Uint8Array;
+  private lastHeader: Pick<FramerStart, "gasUsed" | "gasLimit" | "blobGasUsed" | "excessBlobGas" | "baseFee">;
+  private committing: Committing | undefined;
+  private notice: { epoch: number; height: number } | undefined;
+  private readonly tailSenders = new Map<number, number>();
+  private tailGas = 0;
+  private nowMs = 0;
+  private lastWatermark: number;
+  private readonly scan = new TxScan();
+  // replay
+  private replaying = true;
+  private replayTerm = 0;
+  private readonly replayed = new Map<number, number>();
+
+  constructor(config: FramerConfig, start: FramerStart, effects: FramerEffects) {
+    const { options } = config;
+    if (options.tailGas > options.blockGasLimit || options.frameBytes > MAX_FRAME_BYTES / 4)
+      throw new FramerError("options", `tailGas must not exceed blockGasLimit, nor frameBytes ${MAX_FRAME_BYTES / 4}`);
+    this.config = config;
+    this.options = options;
+    this.effects = effects;
+    this.term = start.term;
+    this.announced = start.height;
+    this.lastNumber = start.height;
+    this.lastTime = start.time;
+    this.lastHeader = start;
+    this.nextSeq = start.closeSeq + 1;
+    this.hashes = start.hashes;
+    this.nextStreamSeq = this.lastWatermark = start.watermark;
+    this.tracker = new ResolvedArrivals(start.watermark, start.resolved);
+    this.pool = new Pool(options);
+    this.pool.announced = start.height;
+    this.pool.baseFee = weiOf(start.baseFee);
+    this.frames = new OpenFrames(options);
+    const hi = new Uint32Array(1);
+    const lo = new Uint32Array(1);
+    config.ids.idsOf(fieldKey(Domain.balance, config.beneficiary), 1, hi, lo);
+    this.beneficiaryHi = hi[0]!;
+    this.beneficiaryLo = lo[0]!;
+  }
+
+  /** How far analyzers may go: bounded by the reorder buffer and by what the pool can take. */
+  get throughStreamSeq(): number {
+    if (this.draining) return this.nextStreamSeq - 1;
+    const room = this.options.intakeTransactions - this.pool.executable - this.frames.size;
+    return this.nextStreamSeq - 1 + Math.max(0, Math.min(this.options.reorderMessages, Math.ceil(room / 256)));
+  }
+
+  /** Blocks opened and not yet announced. */
+  get blocksInFlight(): number {
+    return this.lastNumber - this.announced;
+  }
+
+  get openTransactions(): number {
+    return this.frames.size;
+  }
+
+  /** True when nothing is framed that is not announced, and nothing is open. */
+  get isQuiet(): boolean {
+    return this.blocksInFlight === 0 && this.frames.size === 0;
+  }
+
+  // ---- intake
+
+  /** Takes an analysed message; those that come early wait for their turn. */
+  analyzed(message: Message<typeof Analyzed>): void {
+    const seq = message.streamSeq;
+    if (seq < this.nextStreamSeq || seq >= this.nextStreamSeq + this.options.reorderMessages) return;
+    this.reorder.set(seq, message);
+    for (let due = this.reorder.get(this.nextStreamSeq); due; due = this.reorder.get(this.nextStreamSeq)) {
+      this.reorder.delete(this.nextStreamSeq++);
+      this.take(due);
+    }
+    this.flushQuestions();
+    this.pump();
+  }
+
+  private take(message: Message<typeof Analyzed>): void {
+    const { pool, tracker } = this;
+    const n = message.indexes.length;
+    this.stats.analyzedMessages++;
+    this.stats.analyzedTransactions += n;
+    let most = 0;
+    for (let i = 0; i < n; i++) most = Math.max(most, message.indexes[i]! + 1);
+    tracker.addMessage(message.streamSeq, most);
+    const source = pool.slab.addSource(message);
+    pool.keyCursor = 0;
+    const skip = this.replayed.size > 0 || tracker.hasInitial;
+    for (let i = 0; i < n; i++) {
+      const arrival = arrivalOf(message.streamSeq, message.indexes[i]!);
+      if (!skip || !(this.replayed.has(arrival) || tracker.wasResolved(arrival)))
+        pool.admit(message, i, arrival, source);
+      if (message.shapes[i] !== Shape.transfer)
+        pool.keyCursor += message.accessEnds[i]! - (i === 0 ? 0 : message.accessEnds[i - 1]!);
+    }
+    pool.slab.releaseSource(source);
+  }
+
+  private flushQuestions(): void {
+    const { pool, effects } = this;
+    if (pool.unknown.length === 0) return;
+    const accounts = Int32Array.from(pool.unknown);
+    pool.unknown.length = 0;
+    const keys = new Uint8Array(accounts.length * SLOT_KEY_BYTES);
+    for (let i = 0; i < accounts.length; i++)
+      writeFieldKey(keys, i * SLOT_KEY_BYTES, Domain.nonce, pool.accounts.address, accounts[i]! * 20);
+    this.stats.nonceReads += accounts.length;
+    effects.readNonces(accounts, keys);
+  }
+
+  /** Committed nonces of the accounts asked for, 32 bytes each; undefined: no answer, to be asked again. */
+  noncesRead(accounts: Int32Array, values: Uint8Array | undefined): void {
+    for (let i = 0; i < accounts.length; i++) {
+      if (values === undefined) this.pool.forgetQuestion(accounts[i]!);
+      else this.pool.setNonce(accounts[i]!, weiOf(values.subarray(i * 32, i * 32 + 32)));
+    }
+    // Questions that failed are repeated by the next tick, not in a loop here.
+    if (values !== undefined) this.flushQuestions();
+    this.pump();
+  }
+
+  // ---- time
+
+  tick(nowMs: number): void {
+    this.nowMs = nowMs;
+    this.pool.tick(nowMs);
+    this.flushQuestions();
+    if (this.replaying) return;
+    this.pump();
+    const { options, frames } = this;
+    if (!this.congested && frames.size > 0)
+      for (let f = 0; f < frames.count; f++)
+        if (frames.lengthOf(f) > 0 && nowMs - frames.openedMs[f]! >= options.frameAgeMs) {
+          this.stats.ejectedAge++;
+          this.eject(f);
+        }
+    const work = this.block !== undefined || this.pool.rejections.length > 0;
+    if (this.block && !this.congested) {
+      if (nowMs - this.block.openedMs >= options.blockIntervalMs || this.draining) this.closeBlock();
+    } else if (!this.congested && this.mayOpen()) {
+      if (this.pool.tailQueue.size > 0 || work) {
+        if (nowMs - this.lastOpenedMs >= options.blockIntervalMs || this.draining) this.openBlock();
+      } else if (!this.draining && options.emptyBlockMs > 0 && nowMs - this.lastOpenedMs >= options.emptyBlockMs) {
+        this.openBlock();
+        this.stats.emptyBlocks++;
+        this.closeBlock();
+      }
+    }
+    this.pump();
+  }
+
+  // ---- packing
+
+  private mayOpen(): boolean {
+    return !this.replaying && this.blocksInFlight < this.options.blocksInFlight;
+  }
+
+  /** Gas kept for tail transactions that wait. */
+  private get tailReserve(): number {
+    return this.pool.tailQueue.size > 0 ? this.options.tailGas : 0;
+  }
+
+  private fits(row: number): boolean {
+    const block = this.block!;
+    const { slab } = this.pool;
+    const { frames, options } = this;
+    if (block.transactions + frames.size >= options.blockTransactions) return false;
+    if (this.pool.rejections.length >= options.blockRejections) return false;
+    const used = block.gas + frames.gas;
+    const empty = block.transactions + frames.size === 0;
+    const gas = slab.gasLimit[row]!;
+    // A transaction that fits no block with a tail gets one without.
+    if (used + gas + this.tailReserve > options.blockGasLimit && !(empty && gas <= options.blockGasLimit)) return false;
+    return empty || block.bytes + frames.totalBytes + slab.rawBytes(row) <= options.blockBytes;
+  }
+
+  /** Puts what is ready into frames, as far as block and pipeline allow. */
+  private pump(): void {
+    if (this.replaying) return;
+    const { pool, options, frames } = this;
+    for (;;) {
+      while (pool.order.size > 0 && !this.congested && !this.draining) {
+        const account = pool.order.peek();
+        const row = pool.nextOf(account, AccountFlag.ready);
+        if (row < 0) {
+          pool.popReady();
+          pool.refresh(account);
+          continue;
+        }
+        if (!this.block) {
+          if (!this.mayOpen()) return;
+          this.openBlock();
+        }
+        if (!this.fits(row)) {
+          this.closeBlock();
+          continue;
+        }
+        pool.popReady();
+        pool.take(row);
+        this.place(row);
+      }
+      if (this.congested || frames.size === 0 || pool.inFlight >= options.idleTransactions) return;
+      // The pipeline is idle: waiting would only add latency.
+      for (let f = 0; f < frames.count; f++)
+        if (frames.lengthOf(f) > 0) {
+          this.stats.ejectedIdle++;
+          this.eject(f);
+        }
+    }
+  }
+
+  private touchesBeneficiary(row: number): boolean {
+    const { slab } = this.pool;
+    const { accessHi, accessLo, accessKinds } = slab.sourceOf(row);
+    for (let i = slab.accessFrom[row]!; i < slab.accessTo[row]!; i++)
+      if (
+        accessLo[i] === this.beneficiaryLo &&
+        accessHi[i] === this.beneficiaryHi &&
+        accessKinds[i] !== AccessKind.D
+      )
+        return true;
+    return false;
+  }
+
+  private place(row: number): void {
+    const { frames, options, pool } = this;
+    if (this.touchesBeneficiary(row)) {
+      this.stats.soloFrames++;
+      this.appendFrame(Int32Array.of(row), 0, this.nowMs);
+      return;
+    }
+    let frame = frames.tryPlace(pool.slab, row, this.nowMs);
+    if (frame < 0) {
+      this.stats.ejectedConflict++;
+      this.eject(frames.packer.largest());
+      frame = frames.tryPlace(pool.slab, row, this.nowMs);
+    }
+    if (frames.lengthOf(frame) >= options.frameTransactions || frames.bytes[frame]! >= options.frameBytes) {
+      this.stats.ejectedFull++;
+      this.eject(frame);
+    }
+  }
+
+  private eject(frame: number): void {
+    const openedMs = this.frames.openedMs[frame]!;
+    // A copy: framing a row may let its sender's next one into this very frame.
+    this.appendFrame(this.frames.eject(frame, this.pool.slab).slice(), 0, openedMs);
+  }
+
+  private appendFrame(rows: Int32Array, tail: number, openedMs: number): void {
+    const block = this.block!;
+    const { slab, accounts } = this.pool;
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i]!;
+      this.builder.addRow(slab, accounts, row);
+      block.add(row);
+      block.gas += slab.gasLimit[row]!;
+      block.bytes += slab.rawBytes(row);
+    }
+    this.appendBuilt(block, rows.length, tail, openedMs);
+    this.stats.framedTransactions += rows.length;
+    for (let i = 0; i < rows.length; i++) this.pool.framed(rows[i]!, block.number);
+  }
+
+  private appendBuilt(block: BlockState, rows: number, tail: number, openedMs: number): void {
+    const head = { term: this.term, block: block.number, frame: block.frames++, firstSeq: this.nextSeq, tail, openedMs };
+    this.nextSeq += rows;
+    this.stats.frames++;
+    this.effects.appendFrames(this.builder.finish(head));
+  }
+
+  // ---- block boundaries
+
+  private openBlock(): void {
+    const { config, options } = this;
+    const number = this.lastNumber + 1;
+    const time = Math.max(this.lastTime + 1, Math.floor(this.nowMs / 1000));
+    const block = new BlockState(number, time, options.blockGasLimit, this.nextSeq, this.nowMs);
+    this.block = block;
+    this.blocks.set(number, block);
+    this.lastNumber = number;
+    this.lastTime = time;
+    this.lastOpenedMs = this.nowMs;
+    this.stats.blocks++;
+    this.effects.appendFrames(
+      encode(BlockOpen, {
+        term: this.term,
+        number,
+        time,
+        gasLimit: options.blockGasLimit,
+        firstSeq: this.nextSeq,
+        watermark: this.lastWatermark,
+        beneficiary: config.beneficiary,
+        beneficiaryId: Uint32Array.of(this.beneficiaryHi, this.beneficiaryLo),
+        prevRandao: prevRandaoOf(number, time),
+        parentBeaconRoot: new Uint8Array(32),
+        extraData: config.extraData ?? EMPTY_TRACE,
+      }),
+    );
+    const work = workAtOpen(config.chain, config.chain.rulesAt(number, time), config.ids, number, time);
+    if (work) {
+      this.builder.addWork(Shape.blockOpen, work);
+      block.add(OPEN_WORK);
+      this.appendBuilt(block, 1, 0, this.nowMs);
+    }
+  }
+
+  private closeBlock(): void {
+    const { frames, config } = this;
+    const block = this.block!;
+    for (let f = 0; f < frames.count; f++)
+      if (frames.lengthOf(f) > 0) {
+        this.stats.ejectedBoundary++;
+        this.eject(f);
+      }
+    this.appendTail(block);
+    const work = workAtClose(config.chain, config.chain.rulesAt(block.number, block.time), config.ids);
+    if (work) {
+      this.builder.addWork(Shape.blockClose, work);
+      block.add(CLOSE_WORK);
+      this.appendBuilt(block, 1, 1, this.nowMs);
+    }
+    this.effects.appendFrames(
+      encode(BlockClose, {
+        term: this.term,
+        number: block.number,
+        lastSeq: block.lastSeq,
+        transactions: block.transactions,
+      }),
+    );
+    block.isClosed = true;
+    block.rejections = this.pool.rejections.take();
+    this.block = undefined;
+    this.assemble();
+  }
+
+  /** The marked tail: what was returned too often, serial, within its gas. */
+  private appendTail(block: BlockState): void {
+    const { pool, options } = this;
+    this.tailGas = 0;
+    this.tailSenders.clear();
+    const rows: number[] = [];
+    for (let left = pool.tailQueue.size; left > 0; left--) {
+      const account = pool.tailQueue.peek();
+      const row = pool.nextOf(account, AccountFlag.tail);
+      if (row < 0) {
+        pool.popTail();
+        pool.refresh(account);
+        continue;
+      }
+      const gas = pool.slab.gasLimit[row]!;
+      if (gas > options.senderTailGas || gas > options.tailGas) {
+        pool.popTail();
+        pool.rejectTail(row);
+        continue;
+      }
+      if (this.tailGas + gas > options.tailGas || block.gas + this.tailGas + gas > block.gasLimit) break;
+      pool.popTail();
+      pool.take(row);
+      this.tailGas += gas;
+      rows.push(row);
+    }
+    if (rows.length === 0) return;
+    // One sender has at most one transaction here, since the next is decided on when this one is framed.
+    this.stats.tailFrames++;
+    this.appendFrame(Int32Array.from(rows), 1, this.nowMs);
+  }
+
+  // ---- outcomes
+
+  receipts(message: Message<typeof Receipts>): void {
+    if (message.epoch < this.epoch) return;
+    const block = this.blocks.get(message.block);
+    if (!block) return;
+    const source = block.addReceipts(message);
+    const { pool, stats } = this;
+    for (let i = 0; i < message.seqs.length; i++) {
+      const at = message.seqs[i]! - block.firstSeq;
+      if (at < 0 || at >= block.length || !block.resolve(at, message, i, source)) continue;
+      const row = block.rows[at]!;
+      if (row < 0) continue;
+      const reason = message.reasons[i]!;
+      stats.reasons[reason]!++;
+      if (message.outcomes[i] === Outcome.included) {
+        stats.included++;
+        pool.included(row);
+      } else if (message.outcomes[i] === Outcome.rejected) {
+        stats.rejected++;
+        pool.refused(row, reason);
+      } else {
+        stats.returned++;
+        block.rows[at] = GONE;
+        this.returned(row, reason, message, i);
+      }
+    }
+    this.flushQuestions();
+    this.assemble();
+    this.pump();
+  }
+
+  private returned(row: number, reason: number, message: Message<typeof Receipts>, entry: number): void {
+    const { pool, options } = this;
+    const blame = reason === Reason.diverged;
+    if (blame && message.learnedEnds.length > 0 && !pool.slab.superseded[row]) {
+      const joined = joinLearned(
+        pool.slab,
+        pool.accounts,
+        row,
+        message,
+        entry,
+        options.learnedAccesses,
+        (raw, from, size) => this.recipientOf(raw, from, size),
+      );
+      if (!joined) pool.slab.attempts[row] = options.tailAttempts;
+    }
+    pool.returned(row, reason, blame);
+  }
+
+  private recipientOf(raw: Uint8Array, from: number, size: number): Uint8Array {
+    scanTransaction(raw, from, size, this.scan);
+    return raw.subarray(this.scan.toOffset, this.scan.toOffset + 20);
+  }
+
+  // ---- completion, commit, announcement
+
+  blockCompleted(message: Message<typeof BlockCompleted>): void {
+    if (message.epoch < this.epoch) return;
+    const block = this.blocks.get(message.number);
+    if (!block || block.completed) return;
+    block.completed = message;
+    this.pool.setBaseFee(weiOf(message.baseFee));
+    this.assemble();
+    this.pump();
+  }
+
+  /** Assembles the next block when everything of it is here; one at a time, since a record holds its parent's hash. */
+  private assemble(): void {
+    const block = this.blocks.get(this.announced + 1);
+    if (this.committing || !block?.isClosed || !block.completed || block.missing > 0) return;
+    const { config, tracker, pool } = this;
+    for (let at = 0; at < block.length; at++)
+      if (block.rows[at]! >= 0) tracker.resolve(pool.slab.arrival[block.rows[at]!]!);
+    for (const arrival of block.rejections?.arrivals ?? []) tracker.resolve(arrival);
+    const watermark = tracker.advance();
+    const record = this.assembler.assemble(block, pool.slab, pool.accounts, {
+      rules: config.chain.rulesAt(block.number, block.time),
+      beneficiary: config.beneficiary,
+      prevRandao: prevRandaoOf(block.number, block.time),
+      parentBeaconRoot: new Uint8Array(32),
+      extraData: config.extraData ?? EMPTY_TRACE,
+      ancestors: this.hashes,
+      watermark,
+      resolved: tracker.ranges(),
+    });
+    for (let at = 0; at < block.length; at++) if (block.rows[at]! >= 0) pool.slab.free(block.rows[at]!);
+    const bytes = encodeBlockRecord(record);
+    const { partitions } = config;
+    this.committing = {
+      number: block.number,
+      record,
+      bytes,
+      roots: new Uint8Array(partitions * 32),
+      have: new Uint8Array(partitions),
+      missing: partitions,
+    };
+    this.effects.commit(this.epoch, block.number, bytes);
+  }
+
+  committed(message: Message<typeof Committed>): void {
+    if (message.epoch === this.epoch) this.rootsRead(message.number, message.partitions, message.roots);
+  }
+
+  /** Partition roots of a block that is durable on the shard that sent them. */
+  rootsRead(number: number, partitions: Uint8Array, roots: Uint8Array): void {
+    const committing = this.committing;
+    if (!committing || committing.number !== number) return;
+    for (let i = 0; i < partitions.length; i++) {
+      const partition = partitions[i]!;
+      if (partition >= committing.have.length || committing.have[partition]) continue;
+      committing.have[partition] = 1;
+      committing.roots.set(roots.subarray(i * 32, i * 32 + 32), partition * 32);
+      committing.missing--;
+    }
+    if (committing.missing === 0) this.announce(committing);
+  }
+
+  private announce(committing: Committing): void {
+    const block = this.blocks.get(committing.number)!;
+    const header = sealHeader(committing.record.header, combinedRoot(committing.roots, this.config.partitions));
+    const hash = headerHash(header);
+    const bytes = encodeBlockRecord({ ...committing.record, header, sealed: 1 });
+    const parts = chunkRecord(bytes);
+    this.effects.announce(
+      block.number,
+      parts.map((part, index) =>
+        encode(BlockChunk, { number: block.number, index, count: parts.length, announcedMs: this.nowMs, bytes: part }),
+      ),
+      hash,
+    );
+    this.announced = this.pool.announced = block.number;
+    this.lastWatermark = committing.record.watermark;
+    const kept = this.hashes.subarray(Math.max(0, this.hashes.length - (KEPT_HASHES - 1) * 32));
+    const hashes = new Uint8Array(kept.length + 32);
+    hashes.set(kept);
+    hashes.set(hash, kept.length);
+    this.hashes = hashes;
+    this.lastHeader = { ...block.completed!, gasLimit: block.gasLimit };
+    this.blocks.delete(block.number);
+    this.committing = undefined;
+    if (this.notice) this.answerNotice();
+    else this.effects.toScheduler(encode(BlockHash, { epoch: this.epoch, number: block.number, hash }));
+    this.assemble();
+    this.pump();
+  }
+
+  /** A scheduler repeats everything above a height. Outcomes known here stay: repetition gives the same. */
+  epochNotice(message: Message<typeof EpochNotice>): void {
+    if (message.epoch < this.epoch) return;
+    this.epoch = message.epoch;
+    if (message.height < this.announced)
+      throw new FramerError("state", `block ${this.announced} is announced, but the shards are at ${message.height}`);
+    this.notice = { epoch: message.epoch, height: message.height };
+    const committing = this.committing;
+    if (committing && committing.number <= message.height) {
+      this.effects.readRoots(committing.number);
+      return;
+    }
+    if (committing) {
+      committing.have.fill(0);
+      committing.missing = committing.have.length;
+      this.effects.commit(this.epoch, committing.number, committing.bytes);
+    }
+    this.answerNotice();
+  }
+
+  private answerNotice(): void {
+    const notice = this.notice;
+    if (!notice || this.announced < notice.height) return;
+    this.notice = undefined;
+    const { epoch } = notice;
+    const n = this.hashes.length / 32;
+    for (let i = 0; i < n; i++)
+      this.effects.toScheduler(
+        encode(BlockHash, {
+          epoch,
+          number: this.announced - n + 1 + i,
+          hash: this.hashes.subarray(i * 32, i * 32 + 32),
+        }),
+      );
+    const { gasUsed, gasLimit, blobGasUsed, excessBlobGas, baseFee } = this.lastHeader;
+    this.effects.toScheduler(
+      encode(BlockCompleted, {
+        epoch,
+        number: this.announced,
+        gasUsed,
+        gasLimit,
+        blobGasUsed,
+        excessBlobGas,
+        executedGas: 0,
+        baseFee,
+      }),
+    );
+  }
+
+  // ---- replay
+
+  /** One message of `frames` from an earlier life, in stream order; call `finishReplay` after the last. */
+  replay(id: number, bytes: Uint8Array): void {
+    if (id === BlockOpen.id) {
+      const open = decode(BlockOpen, bytes);
+      if (open.term < this.replayTerm || open.number <= this.announced) return;
+      this.block = new BlockState(open.number, open.time, open.gasLimit, open.firstSeq, this.nowMs);
+      this.blocks.set(open.number, this.block);
+      this.lastNumber = open.number;
+      this.lastTime = open.time;
+      this.lastOpenedMs = this.nowMs;
+    } else if (id === BlockClose.id) {
+      const close = decode(BlockClose, bytes);
+      if (close.term < this.replayTerm || close.number !== this.block?.number) return;
+      this.block.isClosed = true;
+      this.block = undefined;
+    }
+  }
+
+  /** A TermMarker of an earlier life: messages of older terms after it are void. */
+  replayTermMarker(term: number): void {
+    if (term > this.replayTerm) this.replayTerm = term;
+  }
+
+  /** A Frame of an earlier life (decoded, so that its columns can stay in use). */
+  replayFrame(frame: Source & ReplayFrame): void {
+    const block = this.block;
+    if (frame.term < this.replayTerm || !block || frame.block !== block.number) return;
+    const { slab } = this.pool;
+    const source = slab.addSource(frame);
+    let keyAt = 0;
+    for (let i = 0; i < frame.shapes.length; i++) {
+      const shape = frame.shapes[i]!;
+      const accessFrom = i === 0 ? 0 : frame.accessEnds[i - 1]!;
+      const accesses = frame.accessEnds[i]! - accessFrom;
+      if (shape === Shape.blockOpen) block.add(OPEN_WORK);
+      else if (shape === Shape.blockClose) block.add(CLOSE_WORK);
+      else this.replayRow(frame, i, accessFrom, keyAt, source, block);
+      if (shape !== Shape.transfer) keyAt += accesses;
+    }
+    slab.releaseSource(source);
+    block.frames = frame.frame + 1;
+    this.nextSeq = frame.firstSeq + frame.shapes.length;
+  }
+
+  private replayRow(
+    frame: Source & ReplayFrame,
+    i: number,
+    accessFrom: number,
+    keyAt: number,
+    source: number,
+    block: BlockState,
+  ): void {
+    const { pool, scan } = this;
+    const { slab, accounts } = pool;
+    const from = i === 0 ? 0 : frame.raw.ends[i - 1]!;
+    const to = frame.raw.ends[i]!;
+    scanTransaction(frame.raw.blob, from, to - from, scan);
+    const account = accounts.findOrAdd(frame.senders, i * 20, this.announced);
+    if (account < 0) throw new FramerError("state", "the account table is too small for the frames to replay");
+    const row = slab.allocate();
+    slab.account[row] = account;
+    slab.arrival[row] = frame.arrivals[i]!;
+    slab.nonce[row] = scan.nonce;
+    slab.gasLimit[row] = scan.gasLimit;
+    slab.feeCap[row] = weiOf(frame.raw.blob.subarray(scan.feeOffset, scan.feeOffset + scan.feeSize));
+    slab.tipCap[row] = weiOf(frame.raw.blob.subarray(scan.tipOffset, scan.tipOffset + scan.tipSize));
+    slab.addedMs[row] = this.nowMs;
+    slab.shape[row] = frame.shapes[i]!;
+    slab.verified[row] = frame.verified[i]!;
+    slab.attempts[row] = frame.attempts[i]!;
+    slab.hash.set(keccak256(frame.raw.blob.subarray(from, to)), row * 32);
+    slab.attach(row, source);
+    slab.rawFrom[row] = from;
+    slab.rawTo[row] = to;
+    slab.accessFrom[row] = accessFrom;
+    slab.accessTo[row] = frame.accessEnds[i]!;
+    slab.keyFrom[row] = keyAt;
+    const earlier = this.replayed.get(frame.arrivals[i]!);
+    if (earlier !== undefined) {
+      slab.superseded[earlier] = 1;
+      pool.hashes.remove(earlier);
+    }
+    this.replayed.set(frame.arrivals[i]!, row);
+    pool.hashes.add(row);
+    accounts.flags[account]! |= AccountFlag.known;
+    block.add(row);
+    block.gas += scan.gasLimit;
+    block.bytes += to - from;
+    pool.framed(row, block.number);
+  }
+
+  /** Begins the new life: a block left open is closed under this term. The shell has appended the TermMarker. */
+  finishReplay(): void {
+    this.replaying = false;
+    if (this.block) this.closeBlock();
+    this.pump();
+  }
+}
+
+/** What `replayFrame` needs of a decoded Frame besides its source columns. */
+export interface ReplayFrame {
+  readonly term: number;
+  readonly block: number;
+  readonly frame: number;
+  readonly firstSeq: number;
+  readonly shapes: Uint8Array;
+  readonly senders: Uint8Array;
+  readonly accessEnds: Uint32Array;
+  readonly arrivals: Float64Array;
+  readonly attempts: Uint8Array;
+  readonly verified: Uint8Array;
+}
+
+/** Saturates at 2^53, as fee caps in Analyzed do. */
+export function weiOf(bytes: Uint8Array): number {
+  let value = 0;
+  for (let i = 0; i < bytes.length; i++) value = value * 256 + bytes[i]!;
+  return Math.min(value, Number.MAX_SAFE_INTEGER + 1);
+}
+
+/** Not a source of randomness: one producer makes all blocks, so the field is only a distinct word per block. */
+export function prevRandaoOf(number: number, time: number): Uint8Array {
+  return keccak256(new TextEncoder().encode(`prevRandao ${number} ${time}`));
+}

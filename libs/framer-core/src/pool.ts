@@ -1,0 +1,480 @@
+/**
+ * The pending pool. Per sender a list by nonce; a sender whose next transaction is executable stands in the ready
+ * queue exactly once. Life of a row: pending → open (in an open frame) → framed → resolved, or back to pending when
+ * it is returned. Every removal other than by inclusion is recorded with its reason.
+ */
+import type { Message } from "@velarium/columns";
+import { AccessKind } from "@velarium/slots";
+import { type Analyzed, Reason, Shape } from "@velarium/wire";
+import { AccountFlag, AccountTable } from "./account-table.ts";
+import { HashIndex } from "./hash-index.ts";
+import type { FramerOptions } from "./options.ts";
+import { ArrivalOrder, type OrderPolicy, TipOrder } from "./order-policy.ts";
+import { Rejections } from "./rejections.ts";
+import { RowState, TransactionSlab } from "./transaction-slab.ts";
+
+const { known, asked, ready, hold, parked, tail, gapped } = AccountFlag;
+/** Rows looked at to find one that may give way in a full pool. */
+const EVICTION_SEARCH = 64;
+
+export class Pool {
+  readonly slab = new TransactionSlab();
+  readonly accounts: AccountTable;
+  readonly hashes = new HashIndex(() => this.slab.hash);
+  readonly rejections = new Rejections();
+  readonly order: OrderPolicy;
+  /** Senders whose next transaction goes to the marked tail, in order. */
+  readonly tailQueue: OrderPolicy = new ArrivalOrder();
+  /** Senders whose next nonce has to be read. */
+  readonly unknown: number[] = [];
+  pending = 0;
+  inFlight = 0;
+  /** Pending ones of senders with a gap or a fee that is too low. */
+  waiting = 0;
+  /** Base fee of the last completed block, wei (saturated like the fee caps). */
+  baseFee = 0;
+  announced = 0;
+  nowMs = 0;
+  private readonly options: FramerOptions;
+  private oldest = -1;
+  private youngest = -1;
+  private parkedAccounts: number[] = [];
+  private gappedAccounts = new Set<number>();
+  private reviewMs = 0;
+
+  constructor(options: FramerOptions) {
+    this.options = options;
+    this.accounts = new AccountTable(options.accounts);
+    this.order = options.order === "tip" ? new TipOrder() : new ArrivalOrder();
+  }
+
+  /** Takes row `i` of an analysed message. `source` is the slab's index of that message. */
+  admit(message: Message<typeof Analyzed>, i: number, arrival: number, source: number): void {
+    const { slab, accounts, options } = this;
+    const refuse = (reason: number): void =>
+      this.rejections.add(arrival, message.hashes, i * 32, message.senders, i * 20, reason);
+    if (message.verdicts[i] !== 0) return refuse(message.verdicts[i]!);
+    if (message.gasLimits[i]! > options.blockGasLimit) return refuse(Reason.gasLimitOverBlock);
+    if (this.hashes.find(message.hashes, i * 32) >= 0) return refuse(Reason.duplicate);
+    const account = accounts.findOrAdd(message.senders, i * 20, this.announced);
+    if (account < 0) return refuse(Reason.poolFull);
+    const nonce = message.nonces[i]!;
+    const flags = accounts.flags[account]!;
+    let gap = 0;
+    if ((flags & known) !== 0) {
+      if (nonce < accounts.next[account]!) return refuse(Reason.nonceTooLow);
+      const open = accounts.open[account]!;
+      if (open >= 0 && nonce === slab.nonce[open]) return refuse(Reason.underpriced);
+      gap = nonce - accounts.next[account]! - accounts.count[account]! - (open >= 0 ? 1 : 0);
+      if (gap > options.maxNonceGap) return refuse(Reason.nonceTooFar);
+    }
+    const replaced = this.pendingWithNonce(account, nonce);
+    if (replaced >= 0) {
+      if (!this.outbids(message.feeCaps[i]!, message.tipCaps[i]!, replaced)) return refuse(Reason.underpriced);
+      this.reject(replaced, Reason.replaced);
+    } else {
+      if (accounts.count[account]! >= options.senderTransactions) return refuse(Reason.senderLimit);
+      if (this.pending >= options.poolTransactions && !(gap <= 0 && this.evictOne())) return refuse(Reason.poolFull);
+    }
+    const row = slab.allocate();
+    slab.account[row] = account;
+    slab.arrival[row] = arrival;
+    slab.nonce[row] = nonce;
+    slab.gasLimit[row] = message.gasLimits[i]!;
+    slab.feeCap[row] = message.feeCaps[i]!;
+    slab.tipCap[row] = message.tipCaps[i]!;
+    slab.addedMs[row] = this.nowMs;
+    slab.shape[row] = message.shapes[i]!;
+    slab.verified[row] = message.verified[i]!;
+    const hash = slab.hash;
+    for (let k = 0, to = row * 32, from = i * 32; k < 32; k++) hash[to + k] = message.hashes[from + k]!;
+    slab.attach(row, source);
+    slab.rawFrom[row] = i === 0 ? 0 : message.raw.ends[i - 1]!;
+    slab.rawTo[row] = message.raw.ends[i]!;
+    slab.accessFrom[row] = i === 0 ? 0 : message.accessEnds[i - 1]!;
+    slab.accessTo[row] = message.accessEnds[i]!;
+    slab.keyFrom[row] = this.keyCursor;
+    this.hashes.add(row);
+    this.insert(account, row);
+    this.refresh(account);
+    if (gap > 0 && (accounts.flags[account]! & gapped) !== 0) slab.detach(row);
+  }
+
+  /** Index of the first key of the row that `admit` is about to take; kept by the caller, who walks the message. */
+  keyCursor = 0;
+
+  private outbids(feeCap: number, tipCap: number, row: number): boolean {
+    const percent = this.options.replacementPercent;
+    return feeCap * 100 >= this.slab.feeCap[row]! * percent && tipCap * 100 >= this.slab.tipCap[row]! * percent;
+  }
+
+  private pendingWithNonce(account: number, nonce: number): number {
+    const { slab, accounts } = this;
+    const last = accounts.tail[account]!;
+    if (last < 0 || nonce > slab.nonce[last]!) return -1;
+    for (let row = accounts.head[account]!; row >= 0 && slab.nonce[row]! <= nonce; row = slab.next[row]!)
+      if (slab.nonce[row] === nonce) return row;
+    return -1;
+  }
+
+  /** Puts a row into its sender's list; no other pending row has its nonce. */
+  private insert(account: number, row: number): void {
+    const { slab, accounts } = this;
+    const nonce = slab.nonce[row]!;
+    const last = accounts.tail[account]!;
+    if (last < 0 || slab.nonce[last]! < nonce) {
+      slab.next[row] = -1;
+      if (last < 0) accounts.head[account] = row;
+      else slab.next[last] = row;
+      accounts.tail[account] = row;
+    } else {
+      let before = -1;
+      let at = accounts.head[account]!;
+      while (at >= 0 && slab.nonce[at]! < nonce) {
+        before = at;
+        at = slab.next[at]!;
+      }
+      slab.next[row] = at;
+      if (before < 0) accounts.head[account] = row;
+      else slab.next[before] = row;
+    }
+    accounts.count[account]!++;
+    this.pending++;
+    if ((accounts.flags[account]! & (gapped | parked)) !== 0) this.waiting++;
+    slab.state[row] = RowState.pending;
+    slab.older[row] = this.youngest;
+    slab.younger[row] = -1;
+    if (this.youngest < 0) this.oldest = row;
+    else slab.younger[this.youngest] = row;
+    this.youngest = row;
+  }
+
+  /** Takes a pending row out of its sender's list and the list by age. */
+  private unlink(row: number): void {
+    const { slab, accounts } = this;
+    const account = slab.account[row]!;
+    let before = -1;
+    for (let at = accounts.head[account]!; at !== row; at = slab.next[at]!) before = at;
+    if (before < 0) accounts.head[account] = slab.next[row]!;
+    else slab.next[before] = slab.next[row]!;
+    if (accounts.tail[account] === row) accounts.tail[account] = before;
+    accounts.count[account]!--;
+    this.pending--;
+    if ((accounts.flags[account]! & (gapped | parked)) !== 0) this.waiting--;
+    const older = slab.older[row]!;
+    const younger = slab.younger[row]!;
+    if (older < 0) this.oldest = younger;
+    else slab.younger[older] = younger;
+    if (younger < 0) this.youngest = older;
+    else slab.older[younger] = older;
+    slab.next[row] = -1;
+  }
+
+  /** Ends a pending row with a recorded reason. The caller refreshes the sender. */
+  private reject(row: number, reason: number): void {
+    this.unlink(row);
+    this.record(row, reason);
+  }
+
+  private record(row: number, reason: number): void {
+    const { slab } = this;
+    this.rejections.add(
+      slab.arrival[row]!,
+      slab.hash,
+      row * 32,
+      this.accounts.address,
+      slab.account[row]! * 20,
+      reason,
+    );
+    this.hashes.remove(row);
+    slab.free(row);
+  }
+
+  private setWaiting(account: number, flag: number, on: boolean): void {
+    const { accounts } = this;
+    const old = accounts.flags[account]!;
+    const now = on ? old | flag : old & ~flag;
+    if (now === old) return;
+    accounts.flags[account] = now;
+    const was = (old & (gapped | parked)) !== 0;
+    const is = (now & (gapped | parked)) !== 0;
+    if (was !== is) this.waiting += is ? accounts.count[account]! : -accounts.count[account]!;
+    if (flag === gapped) {
+      if (on) this.gappedAccounts.add(account);
+      else this.gappedAccounts.delete(account);
+    }
+  }
+
+  /** Decides what a sender waits for, after anything about it has changed. */
+  refresh(account: number): void {
+    const { accounts, slab } = this;
+    const flags = accounts.flags[account]!;
+    if ((flags & (ready | tail)) !== 0 || accounts.open[account]! >= 0) return;
+    const head = accounts.head[account]!;
+    if (head < 0) {
+      if ((flags & (gapped | parked)) !== 0) {
+        this.setWaiting(account, gapped, false);
+        this.setWaiting(account, parked, false);
+      }
+      return;
+    }
+    if ((flags & known) === 0) {
+      if ((flags & asked) === 0) {
+        accounts.flags[account] = flags | asked;
+        this.unknown.push(account);
+      }
+      return;
+    }
+    if ((flags & hold) !== 0) {
+      if (accounts.inFlight[account]! > 0) return;
+      accounts.flags[account] = flags & ~hold;
+    }
+    const isNext = slab.nonce[head] === accounts.next[account];
+    if (!isNext !== ((flags & gapped) !== 0)) this.setWaiting(account, gapped, !isNext);
+    if (!isNext) return;
+    if (slab.feeCap[head]! < this.baseFee) {
+      if ((flags & parked) === 0) {
+        this.setWaiting(account, parked, true);
+        this.parkedAccounts.push(account);
+      }
+      return;
+    }
+    if ((flags & parked) !== 0) return;
+    if (slab.attempts[head]! >= this.options.tailAttempts || this.wipes(head)) {
+      accounts.flags[account] = accounts.flags[account]! | tail;
+      this.tailQueue.push(account, 0);
+    } else {
+      accounts.flags[account] = accounts.flags[account]! | ready;
+      this.order.push(account, Math.min(slab.tipCap[head]!, slab.feeCap[head]! - this.baseFee));
+    }
+  }
+
+  private wipes(row: number): boolean {
+    const { slab } = this;
+    if (slab.shape[row] === Shape.transfer) return false;
+    const kinds = slab.sourceOf(row).accessKinds;
+    for (let i = slab.accessFrom[row]!; i < slab.accessTo[row]!; i++) if (kinds[i] === AccessKind.X) return true;
+    return false;
+  }
+
+  /** Row that a queued sender would put forward; -1 (and the sender is looked at again) when that has changed. */
+  nextOf(account: number, flag: number): number {
+    const { accounts, slab } = this;
+    const head = accounts.head[account]!;
+    const fits =
+      head >= 0 &&
+      slab.nonce[head] === accounts.next[account] &&
+      ((accounts.flags[account]! & hold) === 0 || accounts.inFlight[account] === 0);
+    const isTail = fits && (slab.attempts[head]! >= this.options.tailAttempts || this.wipes(head));
+    return fits && isTail === (flag === tail) ? head : -1;
+  }
+
+  /** Takes a sender out of the queue it stands first in. */
+  popReady(): void {
+    const account = this.order.peek();
+    this.order.pop();
+    this.accounts.flags[account]! &= ~ready;
+  }
+
+  popTail(): void {
+    const account = this.tailQueue.peek();
+    this.tailQueue.pop();
+    this.accounts.flags[account]! &= ~tail;
+  }
+
+  /** Row goes into an open frame (or straight into one of its own). */
+  take(row: number): void {
+    this.unlink(row);
+    this.slab.state[row] = RowState.open;
+    this.accounts.open[this.slab.account[row]!] = row;
+  }
+
+  /** Row has got its seq in a frame of `block`. */
+  framed(row: number, block: number): void {
+    const { accounts, slab } = this;
+    const account = slab.account[row]!;
+    accounts.open[account] = -1;
+    accounts.next[account] = slab.nonce[row]! + 1;
+    accounts.inFlight[account]!++;
+    accounts.lastBlock[account] = block;
+    slab.state[row] = RowState.framed;
+    this.inFlight++;
+    this.refresh(account);
+  }
+
+  /** A tail transaction that can never fit. */
+  rejectTail(row: number): void {
+    const account = this.slab.account[row]!;
+    this.reject(row, Reason.tailLimit);
+    this.refresh(account);
+  }
+
+  included(row: number): void {
+    const { accounts, slab } = this;
+    const account = slab.account[row]!;
+    this.landed(account);
+    const after = slab.nonce[row]! + 1;
+    if (accounts.settled[account]! < after) accounts.settled[account] = after;
+    if (accounts.next[account]! < after) this.raiseNext(account, after);
+    this.hashes.remove(row);
+    this.refresh(account);
+  }
+
+  /** Refused by execution; the row stays for the record of its block. */
+  refused(row: number, reason: number): void {
+    const { accounts, slab } = this;
+    const account = slab.account[row]!;
+    this.landed(account);
+    this.hashes.remove(row);
+    const nonce = slab.nonce[row]!;
+    if (reason === Reason.nonceTooLow) {
+      // The state is ahead of what is known here: an EIP-7702 authorization moves a nonce, for example.
+      if (accounts.settled[account]! <= nonce) accounts.settled[account] = nonce + 1;
+      if (accounts.next[account]! <= nonce) this.raiseNext(account, nonce + 1);
+    } else this.lowerNext(account, nonce);
+    this.refresh(account);
+  }
+
+  /** Back from execution without effect. `attempt`: whether it is to blame. */
+  returned(row: number, reason: number, attempt: boolean): void {
+    const { accounts, slab } = this;
+    const account = slab.account[row]!;
+    this.landed(account);
+    if (slab.superseded[row]) {
+      slab.free(row);
+      this.refresh(account);
+      return;
+    }
+    if (attempt && slab.attempts[row]! < 255) slab.attempts[row]!++;
+    const nonce = slab.nonce[row]!;
+    const rival = this.pendingWithNonce(account, nonce);
+    if (rival >= 0) {
+      if (this.outbids(slab.feeCap[rival]!, slab.tipCap[rival]!, row)) {
+        this.record(row, Reason.replaced);
+        this.lowerNext(account, nonce);
+        this.refresh(account);
+        return;
+      }
+      this.reject(rival, Reason.underpriced);
+    }
+    slab.detach(row);
+    this.insert(account, row);
+    this.lowerNext(account, nonce);
+    if (reason === Reason.nonceTooHigh && accounts.inFlight[account] === 0 && nonce === accounts.next[account]) {
+      // Nothing before it is on its way, so what is known of this sender is wrong: ask the state again.
+      accounts.settled[account] = 0;
+      accounts.flags[account]! &= ~known;
+    }
+    if (reason === Reason.feeCapBelowBaseFee || reason === Reason.blobFeeCap) {
+      if ((accounts.flags[account]! & parked) === 0) {
+        this.setWaiting(account, parked, true);
+        this.parkedAccounts.push(account);
+      }
+    }
+    this.refresh(account);
+  }
+
+  private landed(account: number): void {
+    this.accounts.inFlight[account]!--;
+    this.inFlight--;
+  }
+
+  private lowerNext(account: number, nonce: number): void {
+    const { accounts } = this;
+    if (nonce < accounts.next[account]!) accounts.next[account] = nonce;
+    if (accounts.inFlight[account]! > 0) accounts.flags[account]! |= hold;
+  }
+
+  /** Moves the next nonce up and ends what is now too low. */
+  private raiseNext(account: number, nonce: number): void {
+    const { accounts, slab } = this;
+    accounts.next[account] = nonce;
+    for (let head = accounts.head[account]!; head >= 0 && slab.nonce[head]! < nonce; head = accounts.head[account]!)
+      this.reject(head, Reason.nonceTooLow);
+  }
+
+  /** Answer of the state: the committed nonce of a sender. */
+  setNonce(account: number, nonce: number): void {
+    const { accounts, slab, options } = this;
+    accounts.flags[account]! &= ~asked;
+    if (accounts.used[account] === 0) return;
+    if ((accounts.flags[account]! & known) !== 0) {
+      // A review: the state may only be ahead while nothing of this sender is on its way.
+      if (accounts.inFlight[account] === 0 && accounts.open[account]! < 0 && nonce > accounts.next[account]!) {
+        if (accounts.settled[account]! < nonce) accounts.settled[account] = nonce;
+        this.raiseNext(account, nonce);
+      }
+    } else {
+      accounts.flags[account]! |= known;
+      accounts.settled[account] = nonce;
+      this.raiseNext(account, nonce);
+      let position = 0;
+      for (let row = accounts.head[account]!; row >= 0; ) {
+        const after = slab.next[row]!;
+        if (slab.nonce[row]! - nonce - position > options.maxNonceGap) this.reject(row, Reason.nonceTooFar);
+        else position++;
+        row = after;
+      }
+    }
+    this.refresh(account);
+  }
+
+  /** The question got no answer: it will be asked again. */
+  forgetQuestion(account: number): void {
+    this.accounts.flags[account]! &= ~asked;
+    this.refresh(account);
+  }
+
+  /** A block is complete: senders that waited for a lower fee are looked at again. */
+  setBaseFee(baseFee: number): void {
+    this.baseFee = baseFee;
+    const waiting = this.parkedAccounts;
+    this.parkedAccounts = [];
+    for (const account of waiting) {
+      this.setWaiting(account, parked, false);
+      this.refresh(account);
+    }
+  }
+
+  /** Ends what is too old, and asks again for the nonces of senders with a gap. */
+  tick(nowMs: number): void {
+    this.nowMs = nowMs;
+    const { slab, options, accounts } = this;
+    const limit = nowMs - options.expiryMs;
+    // Returned rows stand behind younger ones; they are found a little late.
+    while (this.oldest >= 0 && slab.addedMs[this.oldest]! <= limit) {
+      const row = this.oldest;
+      const account = slab.account[row]!;
+      this.reject(row, Reason.expired);
+      this.refresh(account);
+    }
+    if (nowMs - this.reviewMs < options.nonceReviewMs) return;
+    this.reviewMs = nowMs;
+    let asking = 0;
+    for (const account of this.gappedAccounts) {
+      if ((accounts.flags[account]! & asked) !== 0 || accounts.inFlight[account]! > 0) continue;
+      if (accounts.lastBlock[account]! > this.announced) continue;
+      accounts.flags[account]! |= asked;
+      this.unknown.push(account);
+      if (++asking === 256) break;
+    }
+  }
+
+  /** Makes room: of the oldest rows, one that waits for a nonce or a fee ends as `evicted`. */
+  private evictOne(): boolean {
+    const { slab, accounts } = this;
+    let row = this.oldest;
+    for (let tries = 0; tries < EVICTION_SEARCH && row >= 0; tries++, row = slab.younger[row]!) {
+      const account = slab.account[row]!;
+      if ((accounts.flags[account]! & (gapped | parked)) === 0) continue;
+      this.reject(accounts.tail[account]!, Reason.evicted);
+      this.refresh(account);
+      return true;
+    }
+    return false;
+  }
+
+  get executable(): number {
+    return this.pending - this.waiting;
+  }
+}
