@@ -19,6 +19,7 @@ export function createProgram(): Command {
     .description("A horizontally scaled EVM transaction-execution layer whose results equal sequential execution.")
     .version(versionText(), "--version", "version, commit and format versions")
     .exitOverride()
+    .enablePositionalOptions()
     .showHelpAfterError("(velarium --help lists the commands)");
   const commands = [
     upCommand(),
