@@ -306,20 +306,20 @@ describe("exports", () => {
   it("write and read a directory, keep the last blocks, and notice damage", () => {
     const directory = mkdtempSync(join(tmpdir(), "velarium-export-"));
     try {
-      const writer = new BlockExportWriter(directory, { alloc: {} }, { chainId: 1, keepLast: 2 });
+      const writer = new BlockExportWriter(directory, { json: { alloc: {} } }, { chainId: 1, keepLast: 2 });
       for (const number of [1, 2, 3]) writer.write(number, encodeBlockRecord(sampleRecord(number)));
       expect(readdirSync(join(directory, "blocks"))).toEqual(["000000002.block", "000000003.block"]);
       const reader = new BlockExportReader(directory);
       expect([reader.manifest.chainId, reader.genesis, reader.numbers()]).toEqual([1, { alloc: {} }, [2, 3]]);
       expect(reader.read(3)).toEqual(sampleRecord(3));
       expect(codeOf(() => reader.read(1))).toBe("export");
-      expect(codeOf(() => new BlockExportWriter(directory, {}, { chainId: 2 }))).toBe("export");
+      expect(codeOf(() => new BlockExportWriter(directory, { json: {} }, { chainId: 2 }))).toBe("export");
       const path = join(directory, "blocks/000000003.block");
       const file = readFileSync(path);
       file[80] = file[80]! ^ 1;
       writeFileSync(path, file);
       expect(codeOf(() => reader.read(3))).toBe("export");
-      new BlockExportWriter(directory, {}, { chainId: 1 }).truncateAbove(2);
+      new BlockExportWriter(directory, { json: {} }, { chainId: 1 }).truncateAbove(2);
       expect(reader.numbers()).toEqual([2]);
       const manifest = readFileSync(join(directory, "manifest.json"), "utf8");
       writeFileSync(join(directory, "manifest.json"), manifest.replace('"version": 1', '"version": 99'));

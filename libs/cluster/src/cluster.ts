@@ -84,6 +84,11 @@ export class Cluster {
     this.failureListener = listener;
   }
 
+  /** Addresses of that kind, of all services that have one. */
+  endpointsNamed(name: string): string[] {
+    return this.children.flatMap((c) => c.endpoints[name] ?? []);
+  }
+
   usage(): ServiceUsage[] {
     const services = this.children.map((c) => ({ name: c.name, cpuMs: c.cpuMs(), residentBytes: c.residentBytes() }));
     const servers = this.transport.owned.map((s) => ({ name: s.name, cpuMs: s.cpuMs(), residentBytes: 0 }));
