@@ -197,6 +197,11 @@ export class Framer {
     return this.lastNumber - this.announced;
   }
 
+  /** Stream seq below which everything has its outcome in an announced record: `tx` may be trimmed to here. */
+  get watermark(): number {
+    return this.lastWatermark;
+  }
+
   get openTransactions(): number {
     return this.frames.size;
   }
@@ -663,8 +668,11 @@ export class Framer {
   epochNotice(message: Message<typeof EpochNotice>): void {
     if (message.epoch < this.epoch) return;
     this.epoch = message.epoch;
-    if (message.height < this.announced)
-      throw new FramerError("state", `block ${this.announced} is announced, but the shards are at ${message.height}`);
+    if (message.height < this.announced || message.height > this.announced + (this.committing ? 1 : 0))
+      throw new FramerError(
+        "state",
+        `block ${this.announced} is announced, but the shards are at ${message.height}: this framer has to start over`,
+      );
     this.notice = { epoch: message.epoch, height: message.height };
     const committing = this.committing;
     if (committing && committing.number <= message.height) {
@@ -715,6 +723,7 @@ export class Framer {
     if (id === BlockOpen.id) {
       const open = decode(BlockOpen, bytes);
       if (open.term < this.replayTerm || open.number <= this.announced) return;
+      this.replayTerm = open.term;
       this.block = new BlockState(open.number, open.time, open.gasLimit, open.firstSeq, this.nowMs);
       this.blocks.set(open.number, this.block);
       this.lastNumber = open.number;

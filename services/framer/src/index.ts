@@ -1,1 +1,2 @@
-export {};
+export { type FramerServiceOptions, framerOptions } from "./options.ts";
+export { createFramerService } from "./service.ts";
