@@ -1,7 +1,7 @@
 /** What is to be sent to one executor, and values that have still to be read from the committed state. */
 import { BytesVector, encode, U8Vector, U32Vector } from "@velarium/columns";
+import { copyWords, KEY_WORDS, VALUE_WORDS } from "@velarium/slots";
 import { CodeValues, SlotValues } from "@velarium/wire";
-import { copyWords, KEY_WORDS, VALUE_WORDS } from "./words.ts";
 
 /** The committed state: `count` keys of 56 bytes in, as many values of 32 bytes out (absent is zero). */
 export interface CommittedState {

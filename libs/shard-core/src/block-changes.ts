@@ -1,7 +1,8 @@
 /** What a block changes: per full key the newest version ≤ its last seq, plus the generations after that version. */
+
+import { addWord, copyWords, KEY_WORDS, sameKey, VALUE_WORDS } from "@velarium/slots";
 import type { CommittedState } from "./answers.ts";
 import { C, G, type SlotTable, V } from "./slot-table.ts";
-import { addWord, copyWords, KEY_WORDS, sameKey, VALUE_WORDS } from "./words.ts";
 
 export interface ChangedSlots {
   /** 56 bytes each, every key once. */

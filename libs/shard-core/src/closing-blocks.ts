@@ -23,7 +23,13 @@ export class ClosingBlocks {
   }
 
   /** Must be given in block order. */
-  add(number: number, firstSeq: number, closeSeq: number, versions: Uint32Array, deltas: Uint32Array): ClosingBlock {
+  add(
+    number: number,
+    firstSeq: number,
+    closeSeq: number,
+    versions: Uint32Array,
+    deltas: Uint32Array,
+  ): ClosingBlock {
     let missing = 0;
     for (const p of this.owned) missing += (versions[p] ?? 0) + (deltas[p] ?? 0);
     const block: ClosingBlock = {

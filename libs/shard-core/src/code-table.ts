@@ -54,7 +54,8 @@ export class CodeTable {
   }
 
   wait(prefixes: Uint8Array, index: number, waiter: CodeWaiter): void {
-    if (this.waiters >= this.limit) throw new ShardError("overloaded", `more than ${this.limit} parked code reads`);
+    if (this.waiters >= this.limit)
+      throw new ShardError("overloaded", `more than ${this.limit} parked code reads`);
     const name = prefixName(prefixes, index * CODE_PREFIX_BYTES);
     const list = this.waiting.get(name);
     if (list) list.push(waiter);

@@ -3,7 +3,7 @@
  * depends on the messages only, never on their interleaving between senders.
  */
 import { encode, type Message } from "@velarium/columns";
-import { partitionOfId } from "@velarium/slots";
+import { copyWords, KEY_WORDS, partitionOfId, VALUE_WORDS, wordsOf } from "@velarium/slots";
 import {
   type CloseBlock,
   type CodeReads,
@@ -20,7 +20,6 @@ import { CODE_PREFIX_BYTES, CodeTable, type NewCode } from "./code-table.ts";
 import { ShardError } from "./error.ts";
 import { NO_PEER, ParkedReads, type ReadRequest } from "./parked-reads.ts";
 import { C, G, SlotTable, V } from "./slot-table.ts";
-import { copyWords, KEY_WORDS, VALUE_WORDS, wordsOf } from "./words.ts";
 
 export interface ShardCoreOptions {
   readonly state: CommittedState;
@@ -108,7 +107,8 @@ export class ShardCore {
 
   /** Begins a greater epoch on the state of `height`, whose last seq is `closeSeq`. */
   begin(epoch: number, height: number, closeSeq: number): void {
-    if (epoch < this.epoch) throw new ShardError("epoch", `epoch ${epoch} is over; the present one is ${this.epoch}`);
+    if (epoch < this.epoch)
+      throw new ShardError("epoch", `epoch ${epoch} is over; the present one is ${this.epoch}`);
     this.epoch = epoch;
     this.height = this.lastClosed = height;
     this.committedSeq = closeSeq;
@@ -303,7 +303,11 @@ export class ShardCore {
       if (read.peer !== NO_PEER) this.foldKey(row, read, read.key, read.keyAt);
       return true;
     }
-    if (read.mode === GrantMode.deltaWait && read.version > this.committedSeq && !table.has(row, read.version))
+    if (
+      read.mode === GrantMode.deltaWait &&
+      read.version > this.committedSeq &&
+      !table.has(row, read.version)
+    )
       return false;
     const count = table.countOf(row, read.genSeq);
     if (count < read.genCount) return false;

@@ -1,7 +1,8 @@
 /** Reads and seals that wait for versions or contributions, linked per row in order of arrival. */
+
+import { copyWords, KEY_WORDS } from "@velarium/slots";
 import { NodeArena } from "./node-arena.ts";
 import type { SlotRows } from "./slot-rows.ts";
-import { copyWords, KEY_WORDS } from "./words.ts";
 
 /** Node: f64 version, genSeq, genLast; words row, peer, token, mode, genCount, key. */
 export const P = {

@@ -2,9 +2,10 @@
  * Versions and delta generations of blocks not yet committed. A row's versions are linked newest first. All rules of
  * docs/protocol.md, "Values at the shard", stand here; who asked and who is told stands in core.ts.
  */
+
+import { addWord, copyWords, KEY_WORDS, sameKey, VALUE_WORDS } from "@velarium/slots";
 import { NodeArena } from "./node-arena.ts";
 import { SlotRows } from "./slot-rows.ts";
-import { addWord, copyWords, KEY_WORDS, sameKey, VALUE_WORDS } from "./words.ts";
 
 /** Version node: f64 seq; words row, 1 if derived from a generation, key, value. */
 export const V = { row: 0, derived: 1, key: 2, value: 16, words: 24 } as const;

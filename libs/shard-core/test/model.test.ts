@@ -11,7 +11,8 @@ const idOf = (slot: number): number => (slot === 5 ? 4 : slot);
 const partitionOfSlot = (slot: number): number => idOf(slot) % 2;
 const hiOf = (slot: number): number => ((partitionOfSlot(slot) << 24) | idOf(slot)) >>> 0;
 const keyOf = (slot: number): Uint8Array => new Uint8Array(56).fill(slot + 1);
-const word = (value: bigint): Uint8Array => Uint8Array.from(Buffer.from(value.toString(16).padStart(64, "0"), "hex"));
+const word = (value: bigint): Uint8Array =>
+  Uint8Array.from(Buffer.from(value.toString(16).padStart(64, "0"), "hex"));
 const MODULUS = 2n ** 256n;
 
 interface Step {
@@ -29,8 +30,27 @@ interface Read {
 /** `needs`: the read whose answer the sender has seen before. */
 type Item = { readonly at: number; readonly needs: number; readonly run: (core: ShardCore) => void };
 
-const noDeltas = { deltaHi: new Uint32Array(0), deltaLo: new Uint32Array(0), deltaGens: new Float64Array(0), deltaCounts: new Uint32Array(0), deltaKeys: new Uint8Array(0), deltaAmounts: new Uint8Array(0), codeSeqs: new Float64Array(0), codeHashes: new Uint8Array(0), codes: { ends: new Uint32Array(0), blob: new Uint8Array(0) } };
-const noVersions = { hi: new Uint32Array(0), lo: new Uint32Array(0), seqs: new Float64Array(0), keys: new Uint8Array(0), values: new Uint8Array(0), codeSeqs: new Float64Array(0), codeHashes: new Uint8Array(0), codes: { ends: new Uint32Array(0), blob: new Uint8Array(0) } };
+const noDeltas = {
+  deltaHi: new Uint32Array(0),
+  deltaLo: new Uint32Array(0),
+  deltaGens: new Float64Array(0),
+  deltaCounts: new Uint32Array(0),
+  deltaKeys: new Uint8Array(0),
+  deltaAmounts: new Uint8Array(0),
+  codeSeqs: new Float64Array(0),
+  codeHashes: new Uint8Array(0),
+  codes: { ends: new Uint32Array(0), blob: new Uint8Array(0) },
+};
+const noVersions = {
+  hi: new Uint32Array(0),
+  lo: new Uint32Array(0),
+  seqs: new Float64Array(0),
+  keys: new Uint8Array(0),
+  values: new Uint8Array(0),
+  codeSeqs: new Float64Array(0),
+  codeHashes: new Uint8Array(0),
+  codes: { ends: new Uint32Array(0), blob: new Uint8Array(0) },
+};
 const copy = <M>(schema: Parameters<typeof decode>[0], bytes: Uint8Array): M => decode(schema, bytes) as M;
 
 /** Sequential truth and the messages that a scheduler and executors would send for it. */
@@ -47,17 +67,27 @@ function play(steps: readonly Step[], order: readonly number[]) {
   let block = 1;
   let firstSeq = 1;
   let pick = 0;
-  const jitter = (span: number): number => (order[pick++ % order.length]! % 97) * span / 97;
+  const jitter = (span: number): number => ((order[pick++ % order.length]! % 97) * span) / 97;
   let versionCounts = new Uint32Array(2);
   let deltaCounts = new Uint32Array(2);
   const push = (at: number, run: (core: ShardCore) => void, needs = -1): void => {
     items.push({ at, run, needs });
     if (order[pick++ % order.length]! % 3 === 0) items.push({ at: at + jitter(30), run, needs });
   };
-  const pushOnce = (at: number, run: (core: ShardCore) => void): void => void items.push({ at, run, needs: -1 });
+  const pushOnce = (at: number, run: (core: ShardCore) => void): void =>
+    void items.push({ at, run, needs: -1 });
   const seal = (slot: number, at: number): void => {
     const row = rows[idOf(slot)]!;
-    const bytes = encode(Seals, { epoch: 1, hi: Uint32Array.of(hiOf(slot)), lo: Uint32Array.of(idOf(slot)), modes: Uint8Array.of(row.version === 0 ? GrantMode.deltaFloor : GrantMode.deltaWait), versions: Float64Array.of(row.version), genSeqs: Float64Array.of(row.gen), genCounts: Uint32Array.of(row.count), genLasts: Float64Array.of(row.last) });
+    const bytes = encode(Seals, {
+      epoch: 1,
+      hi: Uint32Array.of(hiOf(slot)),
+      lo: Uint32Array.of(idOf(slot)),
+      modes: Uint8Array.of(row.version === 0 ? GrantMode.deltaFloor : GrantMode.deltaWait),
+      versions: Float64Array.of(row.version),
+      genSeqs: Float64Array.of(row.gen),
+      genCounts: Uint32Array.of(row.count),
+      genLasts: Float64Array.of(row.last),
+    });
     push(at, (core) => core.seals(copy<Message<typeof Seals>>(Seals, bytes)));
     row.version = row.last;
     row.gen = -1;
@@ -65,9 +95,27 @@ function play(steps: readonly Step[], order: readonly number[]) {
   const readOf = (slot: number, executor: number, at: number): void => {
     const row = rows[idOf(slot)]!;
     const delta = row.gen >= 0;
-    const mode = delta ? (row.version === 0 ? GrantMode.deltaFloor : GrantMode.deltaWait) : row.version === 0 ? GrantMode.floor : GrantMode.wait;
+    const mode = delta
+      ? row.version === 0
+        ? GrantMode.deltaFloor
+        : GrantMode.deltaWait
+      : row.version === 0
+        ? GrantMode.floor
+        : GrantMode.wait;
     const token = reads.length;
-    const bytes = encode(SlotReads, { epoch: 1, executor, tokens: Uint32Array.of(token), hi: Uint32Array.of(hiOf(slot)), lo: Uint32Array.of(idOf(slot)), modes: Uint8Array.of(mode), versions: Float64Array.of(row.version), keys: keyOf(slot), genSeqs: delta ? Float64Array.of(row.gen) : new Float64Array(0), genCounts: delta ? Uint32Array.of(row.count) : new Uint32Array(0), genLasts: delta ? Float64Array.of(row.last) : new Float64Array(0) });
+    const bytes = encode(SlotReads, {
+      epoch: 1,
+      executor,
+      tokens: Uint32Array.of(token),
+      hi: Uint32Array.of(hiOf(slot)),
+      lo: Uint32Array.of(idOf(slot)),
+      modes: Uint8Array.of(mode),
+      versions: Float64Array.of(row.version),
+      keys: keyOf(slot),
+      genSeqs: delta ? Float64Array.of(row.gen) : new Float64Array(0),
+      genCounts: delta ? Uint32Array.of(row.count) : new Uint32Array(0),
+      genLasts: delta ? Float64Array.of(row.last) : new Float64Array(0),
+    });
     reads.push({ executor, expected: live[slot]!, bytes });
     pushOnce(at, (core) => core.reads(executor, copy<Message<typeof SlotReads>>(SlotReads, bytes)));
     if (delta) {
@@ -77,7 +125,14 @@ function play(steps: readonly Step[], order: readonly number[]) {
   };
   const base = (): number => block * 1000;
   const closeBlock = (): void => {
-    const bytes = encode(CloseBlock, { epoch: 1, number: block, firstSeq, closeSeq: seq, versionCounts, deltaCounts });
+    const bytes = encode(CloseBlock, {
+      epoch: 1,
+      number: block,
+      firstSeq,
+      closeSeq: seq,
+      versionCounts,
+      deltaCounts,
+    });
     const number = block;
     blockEnds.push(new Map(live.map((v, i) => [i, v])));
     pushOnce(base() + 500, (core) => core.close(copy<Message<typeof CloseBlock>>(CloseBlock, bytes)));
@@ -102,16 +157,43 @@ function play(steps: readonly Step[], order: readonly number[]) {
       const sum = cumulative.get(name) ?? { count: 0, amount: 0n };
       cumulative.set(name, { count: sum.count + 1, amount: (sum.amount + step.amount) % MODULUS });
       const now = cumulative.get(name)!;
-      const bytes = encode(Publish, { epoch: 1, executor, batch: seq, ...noVersions, deltaHi: Uint32Array.of(hiOf(slot)), deltaLo: Uint32Array.of(idOf(slot)), deltaGens: Float64Array.of(row.gen), deltaCounts: Uint32Array.of(now.count), deltaKeys: keyOf(slot), deltaAmounts: word(now.amount) });
-      push(base() + jitter(999), (core) => core.publish(executor, copy<Message<typeof Publish>>(Publish, bytes)));
+      const bytes = encode(Publish, {
+        epoch: 1,
+        executor,
+        batch: seq,
+        ...noVersions,
+        deltaHi: Uint32Array.of(hiOf(slot)),
+        deltaLo: Uint32Array.of(idOf(slot)),
+        deltaGens: Float64Array.of(row.gen),
+        deltaCounts: Uint32Array.of(now.count),
+        deltaKeys: keyOf(slot),
+        deltaAmounts: word(now.amount),
+      });
+      push(base() + jitter(999), (core) =>
+        core.publish(executor, copy<Message<typeof Publish>>(Publish, bytes)),
+      );
     } else {
       readOf(slot, executor, base() + jitter(499));
       if (step.kind === "W") {
         live[slot] = step.amount;
         row.version = seq;
         versionCounts[partitionOfSlot(slot)]!++;
-        const bytes = encode(Publish, { epoch: 1, executor, batch: seq, ...noDeltas, hi: Uint32Array.of(hiOf(slot)), lo: Uint32Array.of(idOf(slot)), seqs: Float64Array.of(seq), keys: keyOf(slot), values: word(step.amount) });
-        push(base() + jitter(999), (core) => core.publish(executor, copy<Message<typeof Publish>>(Publish, bytes)), reads.length - 1);
+        const bytes = encode(Publish, {
+          epoch: 1,
+          executor,
+          batch: seq,
+          ...noDeltas,
+          hi: Uint32Array.of(hiOf(slot)),
+          lo: Uint32Array.of(idOf(slot)),
+          seqs: Float64Array.of(seq),
+          keys: keyOf(slot),
+          values: word(step.amount),
+        });
+        push(
+          base() + jitter(999),
+          (core) => core.publish(executor, copy<Message<typeof Publish>>(Publish, bytes)),
+          reads.length - 1,
+        );
       }
     }
     if (step.endsBlock) closeBlock();
@@ -131,55 +213,68 @@ const stepArbitrary = fc.record({
 describe("ShardCore against sequential execution", () => {
   it("answers every read and commits every block the same, whatever the order and repetition of messages", () => {
     fc.assert(
-      fc.property(fc.array(stepArbitrary, { minLength: 1, maxLength: 60 }), fc.array(fc.nat(), { minLength: 40, maxLength: 80 }), (steps, order) => {
-        const { committed, items, reads, blockEnds } = play(steps, order);
-        const got = new Map<number, bigint>();
-        let acks = 0;
-        const store = new Map(committed);
-        const core = new ShardCore({
-          state: {
-            getBatch(keys, count, out) {
-              for (let i = 0; i < count; i++) out.set(word(store.get(keys[i * 56]! - 1)!), i * 32);
+      fc.property(
+        fc.array(stepArbitrary, { minLength: 1, maxLength: 60 }),
+        fc.array(fc.nat(), { minLength: 40, maxLength: 80 }),
+        (steps, order) => {
+          const { committed, items, reads, blockEnds } = play(steps, order);
+          const got = new Map<number, bigint>();
+          let acks = 0;
+          const store = new Map(committed);
+          const core = new ShardCore({
+            state: {
+              getBatch(keys, count, out) {
+                for (let i = 0; i < count; i++) out.set(word(store.get(keys[i * 56]! - 1)!), i * 32);
+              },
+              codeByPrefix: () => undefined,
             },
-            codeByPrefix: () => undefined,
-          },
-          owned: [0, 1],
-          send(_peer, bytes) {
-            if (schemaIdOf(bytes) !== SlotValues.id) {
-              acks++;
-              return;
+            owned: [0, 1],
+            send(_peer, bytes) {
+              if (schemaIdOf(bytes) !== SlotValues.id) {
+                acks++;
+                return;
+              }
+              const { tokens, values } = decode(SlotValues, bytes);
+              tokens.forEach((token, i) =>
+                got.set(
+                  token,
+                  BigInt(`0x${Buffer.from(values.subarray(i * 32, i * 32 + 32)).toString("hex")}`),
+                ),
+              );
+            },
+          });
+          for (let i = 0; i < EXECUTORS; i++) core.connect();
+          core.begin(1, 0, 0);
+          let waiting: Item[] = [];
+          const queue = [...items];
+          while (queue.length > 0) {
+            const item = queue.shift()!;
+            if (item.needs >= 0 && !got.has(item.needs)) waiting.push(item);
+            else item.run(core);
+            const able = waiting.filter((w) => got.has(w.needs));
+            waiting = waiting.filter((w) => !got.has(w.needs));
+            queue.unshift(...able);
+            for (let b = core.nextCommit(); b; b = core.nextCommit()) {
+              for (let i = 0; i < b.changes.count; i++) {
+                const slot = b.changes.keys[i * 56]! - 1;
+                const value = BigInt(
+                  `0x${Buffer.from(b.changes.values.subarray(i * 32, i * 32 + 32)).toString("hex")}`,
+                );
+                expect(value).not.toBe(store.get(slot));
+                store.set(slot, value);
+              }
+              expect(b.stripe).toEqual(Uint8Array.of(b.number));
+              core.committed();
+              expect(store).toEqual(blockEnds[b.number - 1]);
             }
-            const { tokens, values } = decode(SlotValues, bytes);
-            tokens.forEach((token, i) => got.set(token, BigInt(`0x${Buffer.from(values.subarray(i * 32, i * 32 + 32)).toString("hex")}`)));
-          },
-        });
-        for (let i = 0; i < EXECUTORS; i++) core.connect();
-        core.begin(1, 0, 0);
-        let waiting: Item[] = [];
-        const queue = [...items];
-        while (queue.length > 0) {
-          const item = queue.shift()!;
-          if (item.needs >= 0 && !got.has(item.needs)) waiting.push(item);
-          else item.run(core);
-          const able = waiting.filter((w) => got.has(w.needs));
-          waiting = waiting.filter((w) => !got.has(w.needs));
-          queue.unshift(...able);
-          for (let b = core.nextCommit(); b; b = core.nextCommit()) {
-            for (let i = 0; i < b.changes.count; i++) {
-              const slot = b.changes.keys[i * 56]! - 1;
-              const value = BigInt(`0x${Buffer.from(b.changes.values.subarray(i * 32, i * 32 + 32)).toString("hex")}`);
-              expect(value).not.toBe(store.get(slot));
-              store.set(slot, value);
-            }
-            expect(b.stripe).toEqual(Uint8Array.of(b.number));
-            core.committed();
-            expect(store).toEqual(blockEnds[b.number - 1]);
           }
-        }
-        expect(core.height).toBe(blockEnds.length);
-        reads.forEach((read, token) => expect([token, got.get(token)]).toEqual([token, read.expected]));
-        expect([core.versionsHeld, core.generationsHeld, core.parkedNow, core.rowsHeld]).toEqual([0, 0, 0, 0]);
-      }),
+          expect(core.height).toBe(blockEnds.length);
+          reads.forEach((read, token) => expect([token, got.get(token)]).toEqual([token, read.expected]));
+          expect([core.versionsHeld, core.generationsHeld, core.parkedNow, core.rowsHeld]).toEqual([
+            0, 0, 0, 0,
+          ]);
+        },
+      ),
       { numRuns: 400 },
     );
   });

@@ -1,0 +1,293 @@
+/**
+ * Brings values to transactions: from the cache, from unfinished writers here, from home shards, from block hashes.
+ * Tells when the last value of a transaction has come.
+ */
+import type { Message } from "@velarium/columns";
+import {
+  AccessKind,
+  Domain,
+  keysEqual,
+  partitionOfId,
+  SLOT_KEY_BYTES,
+  type SlotIds,
+  shardOfPartition,
+  WORD_BYTES,
+} from "@velarium/slots";
+import { type CodeValues, GrantMode, type SlotValues } from "@velarium/wire";
+import { type BlockHashes, blockNumberOf } from "./block-hashes.ts";
+import type { CodeCache } from "./code-cache.ts";
+import type { DispatchBatch } from "./dispatch-batch.ts";
+import { ExecutorError } from "./error.ts";
+import { AccessNodes, InFlight } from "./in-flight.ts";
+import type { ExecutorEffects, ExecutorStats } from "./options.ts";
+import { packCodeRead, ReadColumns } from "./shard-messages.ts";
+import type { SlotCache } from "./slot-cache.ts";
+
+/** Marks a token whose value goes to a running transaction. */
+const FETCH = -1;
+
+interface Fetch {
+  resolve(value: Uint8Array): void;
+  reject(error: Error): void;
+}
+
+export interface ResolverParts {
+  readonly epoch: number;
+  readonly executor: number;
+  readonly shards: number;
+  readonly partitions: number;
+  readonly cache: SlotCache;
+  readonly codes: CodeCache;
+  readonly hashes: BlockHashes;
+  readonly ids: SlotIds;
+  readonly effects: ExecutorEffects;
+  readonly stats: ExecutorStats;
+  /** All values of the transaction at this position are here. */
+  readonly onResolved: (position: number) => void;
+}
+
+export class Resolver {
+  readonly inFlight = new InFlight();
+  private readonly parts: ResolverParts;
+  private readonly tokens = new AccessNodes();
+  private readonly links = new AccessNodes();
+  private readonly reads: ReadColumns[] = [];
+  private readonly fetches = new Map<number, Fetch>();
+  private readonly codeFetches = new Map<number, Fetch & { readonly prefix: Uint8Array }>();
+  private codeTokens = 0;
+  private readonly oneHi = new Uint32Array(1);
+  private readonly oneLo = new Uint32Array(1);
+
+  constructor(parts: ResolverParts) {
+    this.parts = parts;
+    for (let s = 0; s < parts.shards; s++) this.reads.push(new ReadColumns());
+  }
+
+  /** Takes all transactions of a dispatch; their reads leave at once, one message per shard. */
+  take(batch: DispatchBatch): void {
+    const { inFlight } = this;
+    const { seqs, accessEnds, modes } = batch.message;
+    let access = 0;
+    let generation = 0;
+    for (let i = 0; i < batch.count; i++) {
+      const position = inFlight.push(batch, i, seqs[i]!);
+      for (const end = accessEnds[i]!; access < end; access++) {
+        const mode = modes[access]!;
+        if (mode === GrantMode.contribute) continue;
+        if (mode === GrantMode.deltaFloor || mode === GrantMode.deltaWait)
+          this.ask(batch, position, access, mode, generation++);
+        else this.resolve(batch, position, access, mode);
+      }
+      if (inFlight.openOf(position) === 0) this.parts.onResolved(position);
+    }
+    this.sendReads();
+  }
+
+  /** A version written here: those that wait for it get it. */
+  wake(batch: DispatchBatch, access: number, value: Uint8Array, valueAt: number): void {
+    const { links, inFlight } = this;
+    for (let node = batch.waiters[access]!; node >= 0; ) {
+      const position = links.positions[node]!;
+      const target = inFlight.batchOf(position).values;
+      const at = links.accesses[node]! * WORD_BYTES;
+      for (let i = 0; i < WORD_BYTES; i++) target[at + i] = value[valueAt + i]!;
+      const next = links.next[node]!;
+      links.release(node);
+      if (inFlight.arrived(position)) this.parts.onResolved(position);
+      node = next;
+    }
+    batch.waiters[access] = -1;
+  }
+
+  values(message: Message<typeof SlotValues>): void {
+    const { tokens, inFlight } = this;
+    const { cache } = this.parts;
+    const { values } = message;
+    for (let k = 0; k < message.tokens.length; k++) {
+      const token = message.tokens[k]!;
+      if (!tokens.isTaken(token)) continue;
+      const access = tokens.accesses[token]!;
+      const position = tokens.positions[token]!;
+      tokens.release(token);
+      if (access === FETCH) {
+        this.fetches.get(token)?.resolve(values.slice(k * WORD_BYTES, (k + 1) * WORD_BYTES));
+        this.fetches.delete(token);
+        continue;
+      }
+      const batch = inFlight.batchOf(position);
+      const at = access * WORD_BYTES;
+      for (let i = 0; i < WORD_BYTES; i++) batch.values[at + i] = values[k * WORD_BYTES + i]!;
+      const { modes, versions, accessHi, accessLo } = batch.message;
+      // Floors, waits and local ones name an exact version; sums of generations are not the version that is named.
+      if (modes[access]! <= GrantMode.local)
+        cache.set(
+          accessHi[access]!,
+          accessLo[access]!,
+          versions[access]!,
+          batch.keys,
+          access * SLOT_KEY_BYTES,
+          batch.values,
+          at,
+        );
+      if (inFlight.arrived(position)) this.parts.onResolved(position);
+    }
+  }
+
+  codeValues(message: Message<typeof CodeValues>): void {
+    const { tokens, found, codes } = message;
+    for (let k = 0; k < tokens.length; k++) {
+      const fetch = this.codeFetches.get(tokens[k]!);
+      if (fetch === undefined) continue;
+      this.codeFetches.delete(tokens[k]!);
+      if (found[k] === 0) {
+        fetch.reject(new ExecutorError("engine", "no shard holds code of that hash"));
+        continue;
+      }
+      const code = codes.blob.slice(k === 0 ? 0 : codes.ends[k - 1]!, codes.ends[k]!);
+      this.parts.codes.set(fetch.prefix, code);
+      fetch.resolve(code);
+    }
+  }
+
+  /** A value that was not granted: `settled` as of `version`, or (`floor`) the newest ≤ `version` that is there. */
+  fetchSlot(key: Uint8Array, mode: number, version: number): Promise<Uint8Array> {
+    const { oneHi, oneLo } = this;
+    this.parts.ids.idsOf(key, 1, oneHi, oneLo);
+    const hi = oneHi[0]!;
+    return new Promise((resolve, reject) => {
+      const token = this.tokens.take(0, FETCH);
+      this.fetches.set(token, { resolve, reject });
+      const read = this.reads[shardOfPartition(partitionOfId(hi), this.parts.shards)]!;
+      read.tokens.push(token);
+      read.hi.push(hi);
+      read.lo.push(oneLo[0]!);
+      read.modes.push(mode);
+      read.versions.push(version);
+      read.keys.push(key);
+      this.sendReads();
+    });
+  }
+
+  fetchCode(prefix: Uint8Array): Promise<Uint8Array> {
+    const { epoch, partitions, shards, effects, stats } = this.parts;
+    stats.codeReads++;
+    return new Promise((resolve, reject) => {
+      const token = this.codeTokens++ >>> 0;
+      this.codeFetches.set(token, { resolve, reject, prefix: prefix.slice(0, 28) });
+      effects.toShard(
+        shardOfPartition((prefix[0]! * partitions) >> 8, shards),
+        packCodeRead(epoch, token, prefix),
+      );
+    });
+  }
+
+  /** Nothing will come any more. */
+  end(): void {
+    const over = new ExecutorError("order", "the epoch is over");
+    for (const { reject } of this.fetches.values()) reject(over);
+    for (const { reject } of this.codeFetches.values()) reject(over);
+    this.fetches.clear();
+    this.codeFetches.clear();
+  }
+
+  private resolve(batch: DispatchBatch, position: number, access: number, mode: number): void {
+    const { accessHi, accessLo, versions } = batch.message;
+    if (mode === GrantMode.blockHash) {
+      this.awaitHash(batch, position, access);
+      return;
+    }
+    const { cache, stats } = this.parts;
+    if (mode !== GrantMode.settled) {
+      const hi = accessHi[access]!;
+      const lo = accessLo[access]!;
+      const version = versions[access]!;
+      const keyAt = access * SLOT_KEY_BYTES;
+      if (cache.get(hi, lo, version, batch.keys, keyAt, batch.values, access * WORD_BYTES)) {
+        stats.cacheHits++;
+        return;
+      }
+      if (mode === GrantMode.local && this.awaitWriter(batch, position, access, hi, lo, version)) return;
+    }
+    this.ask(batch, position, access, mode === GrantMode.local ? GrantMode.wait : mode, -1);
+  }
+
+  /** False when no unfinished transaction here writes this version of this key. */
+  private awaitWriter(
+    batch: DispatchBatch,
+    position: number,
+    access: number,
+    hi: number,
+    lo: number,
+    version: number,
+  ): boolean {
+    const writer = this.inFlight.find(version);
+    if (writer < 0) return false;
+    const from = this.inFlight.batchOf(writer);
+    const index = this.inFlight.indexOf(writer);
+    const { accessHi, accessLo, accessKinds, accessEnds } = from.message;
+    for (let a = from.firstAccess(index); a < accessEnds[index]!; a++) {
+      if (accessLo[a] !== lo || accessHi[a] !== hi) continue;
+      const kind = accessKinds[a]!;
+      if (kind !== AccessKind.W && kind !== AccessKind.X && !(from.isTail && kind === AccessKind.D)) continue;
+      if (!keysEqual(from.keys, a * SLOT_KEY_BYTES, batch.keys, access * SLOT_KEY_BYTES)) continue;
+      const node = this.links.take(position, access);
+      this.links.next[node] = from.waiters[a]!;
+      from.waiters[a] = node;
+      this.inFlight.await(position);
+      this.parts.stats.localWaits++;
+      return true;
+    }
+    return false;
+  }
+
+  private ask(
+    batch: DispatchBatch,
+    position: number,
+    access: number,
+    mode: number,
+    generation: number,
+  ): void {
+    const { accessHi, accessLo, versions, genSeqs, genCounts, genLasts } = batch.message;
+    const hi = accessHi[access]!;
+    const read = this.reads[shardOfPartition(partitionOfId(hi), this.parts.shards)]!;
+    read.tokens.push(this.tokens.take(position, access));
+    read.hi.push(hi);
+    read.lo.push(accessLo[access]!);
+    read.modes.push(mode);
+    read.versions.push(versions[access]!);
+    read.keys.push(batch.keys, access * SLOT_KEY_BYTES);
+    if (generation >= 0) {
+      read.genSeqs.push(genSeqs[generation]!);
+      read.genCounts.push(genCounts[generation]!);
+      read.genLasts.push(genLasts[generation]!);
+    }
+    this.inFlight.await(position);
+    this.parts.stats.shardReads++;
+  }
+
+  private awaitHash(batch: DispatchBatch, position: number, access: number): void {
+    const { hashes } = this.parts;
+    const at = access * SLOT_KEY_BYTES;
+    if (batch.keys[at] !== Domain.blockHash)
+      throw new ExecutorError("order", "a block hash was granted for another kind of slot");
+    const number = blockNumberOf(batch.keys, at);
+    const hash = hashes.get(number);
+    if (hash !== undefined) batch.values.set(hash, access * WORD_BYTES);
+    // Neither a block that is not before this one nor one that is long gone has a hash to wait for: it reads as zero.
+    else if (number < batch.block.number && hashes.mayCome(number)) {
+      this.inFlight.await(position);
+      hashes.wait(number, (late) => {
+        batch.values.set(late, access * WORD_BYTES);
+        if (this.inFlight.arrived(position)) this.parts.onResolved(position);
+      });
+    }
+  }
+
+  private sendReads(): void {
+    const { epoch, executor, effects } = this.parts;
+    for (let s = 0; s < this.reads.length; s++) {
+      const bytes = this.reads[s]!.pack(epoch, executor);
+      if (bytes !== undefined) effects.toShard(s, bytes);
+    }
+  }
+}
