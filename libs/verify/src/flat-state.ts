@@ -71,7 +71,11 @@ const hasNoCode = (hash: Uint8Array): boolean =>
   hash === KECCAK256_NULL || Buffer.compare(hash, KECCAK256_NULL) === 0;
 const equal = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
+/** Told of every read of an account, or of one storage slot of it. The arrays belong to the caller. */
+export type ReadObserver = (address: Uint8Array, slot: Uint8Array | undefined) => void;
+
 export class FlatState implements StateManagerInterface {
+  onRead: ReadObserver | undefined;
   private readonly accounts = new Map<string, Stored>();
   private readonly storages = new Map<string, Map<string, Uint8Array>>();
   private readonly codes = new Map<string, Uint8Array>();
@@ -125,6 +129,7 @@ export class FlatState implements StateManagerInterface {
   }
 
   async getAccount(address: Address): Promise<Account | undefined> {
+    this.onRead?.(address.bytes, undefined);
     const name = nameOf(address.bytes);
     const stored = this.accounts.get(name);
     if (stored === undefined || !stored.exists) return undefined;
@@ -195,6 +200,7 @@ export class FlatState implements StateManagerInterface {
   }
 
   async getStorage(address: Address, key: Uint8Array): Promise<Uint8Array> {
+    this.onRead?.(address.bytes, key);
     return this.storages.get(nameOf(address.bytes))?.get(nameOf(key)) ?? ZERO_WORD;
   }
 

@@ -27,7 +27,7 @@ import { genesisHash, genesisSlots, parseGenesis } from "@velarium/genesis";
 import { keccak256, orderedTrieRoot } from "@velarium/hash-kernel";
 import { StateStore } from "@velarium/state-tree";
 import { decodeTransaction, placeholderSenderOffset, recoverSender } from "@velarium/tx-codec";
-import { FlatState } from "./flat-state.ts";
+import { FlatState, type ReadObserver } from "./flat-state.ts";
 import { hexOf, MismatchList, type VerifyProgress, type VerifyReport } from "./report.ts";
 import { createTransactionCommon, createVmTransaction } from "./vm-transaction.ts";
 
@@ -39,6 +39,8 @@ export interface VerifyOptions {
   readonly partitions?: number | undefined;
   /** Take the recorded sender of verified records even where there is a signature to check. Default false. */
   readonly trustVerifiedSenders?: boolean | undefined;
+  /** Told of every account and storage slot that the reference reads, for whoever asks what a partial genesis lacks. */
+  readonly onRead?: ReadObserver | undefined;
 }
 
 /** Transactions of one block as the VM ran them. */
@@ -81,6 +83,7 @@ class Verifier {
     this.rules = createEthereumRules(genesis.config);
     this.mismatches = new MismatchList(options.maxMismatches ?? 100);
     this.state = new FlatState(genesis);
+    this.state.onRead = options.onRead;
     this.store = StateStore.open({
       dir: null,
       chain: { chainId: genesis.config.chainId, genesisHash: hexOf(genesisHash(genesis)) },
