@@ -1,1 +1,2 @@
-export {};
+export { stateShardOptions } from "./options.ts";
+export { createStateShard } from "./service.ts";
