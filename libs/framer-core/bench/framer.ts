@@ -2,11 +2,12 @@
  * Pool and packing of plain transfers, one core: messages of 512 transfers, uniform senders and recipients; outcomes come
  * back per frame, blocks are assembled with receipts and roots. Run: node libs/framer-core/bench/framer.ts [transactions] [accounts]
  */
+
+import { configOfFork, createEthereumRules } from "@velarium/chain-rules";
 import { decode, schemaIdOf } from "@velarium/columns";
 import { BlockClose, Frame, Outcome, Receipts } from "@velarium/wire";
-import { configOfFork, createEthereumRules } from "@velarium/chain-rules";
-import { type AnalyzedMessage, analyzedOf, GENESIS, ids } from "../test/cluster-model.ts";
 import { DEFAULT_OPTIONS, Framer } from "../src/index.ts";
+import { type AnalyzedMessage, analyzedOf, GENESIS, ids } from "../test/cluster-model.ts";
 
 const total = Number(process.argv[2] ?? 200_000);
 const accounts = Number(process.argv[3] ?? 100_000);
@@ -39,7 +40,13 @@ const gas = new Map<number, number>();
 let frames = 0;
 const framer = new Framer(
   {
-    options: { ...DEFAULT_OPTIONS, emptyBlockMs: 0, intakeTransactions: 1e9, blocksInFlight: 64, blockTransactions: 50_000 },
+    options: {
+      ...DEFAULT_OPTIONS,
+      emptyBlockMs: 0,
+      intakeTransactions: 1e9,
+      blocksInFlight: 64,
+      blockTransactions: 50_000,
+    },
     chain: createEthereumRules(configOfFork("shanghai", 1)),
     ids,
     partitions: 4,
@@ -94,7 +101,16 @@ function settleOne(): void {
   }
   lap("receipts");
   for (const number of closed.splice(0))
-    framer.blockCompleted({ epoch: 0, number, gasUsed: gas.get(number) ?? 0, gasLimit: 0, blobGasUsed: 0, excessBlobGas: 0, executedGas: 0, baseFee: new Uint8Array(32) });
+    framer.blockCompleted({
+      epoch: 0,
+      number,
+      gasUsed: gas.get(number) ?? 0,
+      gasLimit: 0,
+      blobGasUsed: 0,
+      excessBlobGas: 0,
+      executedGas: 0,
+      baseFee: new Uint8Array(32),
+    });
   while (commits.length > 0) {
     const [epoch, number] = commits.shift()!;
     framer.committed({ epoch, number, partitions: Uint8Array.of(0, 1, 2, 3), roots: new Uint8Array(128) });
@@ -122,4 +138,6 @@ const us = (ms: number): string => ((ms * 1000) / n).toFixed(2);
 console.log(
   `${n} transfers, ${accounts} accounts: ${us(performance.now() - start)} µs each; pool and packing ${us(elapsed.pool)}, outcomes ${us(elapsed.receipts)}, records ${us(elapsed.blocks)}`,
 );
-console.log(`${frames} frames (${(n / frames).toFixed(0)} each), ${framer.announced} blocks, included ${framer.stats.included}`);
+console.log(
+  `${frames} frames (${(n / frames).toFixed(0)} each), ${framer.announced} blocks, included ${framer.stats.included}`,
+);

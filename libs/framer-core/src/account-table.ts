@@ -23,7 +23,11 @@ export const AccountFlag = {
 
 const INITIAL = 1024;
 
-function grow<A extends Int32Array | Float64Array | Uint8Array>(old: A, make: new (n: number) => A, n: number): A {
+function grow<A extends Int32Array | Float64Array | Uint8Array>(
+  old: A,
+  make: new (n: number) => A,
+  n: number,
+): A {
   const out = new make(n);
   out.set(old as never);
   return out;
@@ -62,7 +66,8 @@ export class AccountTable {
   private hash(bytes: Uint8Array, at: number): number {
     let h = this.seed;
     for (let i = 0; i < 20; i += 4) {
-      const word = bytes[at + i]! | (bytes[at + i + 1]! << 8) | (bytes[at + i + 2]! << 16) | (bytes[at + i + 3]! << 24);
+      const word =
+        bytes[at + i]! | (bytes[at + i + 1]! << 8) | (bytes[at + i + 2]! << 16) | (bytes[at + i + 3]! << 24);
       h = Math.imul(h ^ word, 0x9e3779b1);
       h ^= h >>> 15;
     }

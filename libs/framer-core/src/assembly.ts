@@ -38,7 +38,12 @@ export class RecordAssembler {
   private readonly blocks = new BlockAssembler();
 
   /** The record with the header as far as it is known. Throws FramerError `state` when gas does not add up. */
-  assemble(block: BlockState, slab: TransactionSlab, accounts: AccountTable, context: HeaderContext): NewBlockRecord {
+  assemble(
+    block: BlockState,
+    slab: TransactionSlab,
+    accounts: AccountTable,
+    context: HeaderContext,
+  ): NewBlockRecord {
     const raw = new BytesVector();
     const logs = new BytesVector();
     const senders = new FixedVector(20);
@@ -91,7 +96,9 @@ export class RecordAssembler {
         prevRandao: context.prevRandao,
         extraData: context.extraData,
         parentHash: context.ancestors.slice(context.ancestors.length - 32),
-        baseFeePerGas: fields.baseFee ? BigInt(`0x${Buffer.from(completed.baseFee).toString("hex")}`) : undefined,
+        baseFeePerGas: fields.baseFee
+          ? BigInt(`0x${Buffer.from(completed.baseFee).toString("hex")}`)
+          : undefined,
         withdrawalsRoot: fields.withdrawalsRoot ? EMPTY_ROOT : undefined,
         blobGasUsed: fields.blobGas ? completed.blobGasUsed : undefined,
         excessBlobGas: fields.blobGas ? completed.excessBlobGas : undefined,

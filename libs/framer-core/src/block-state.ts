@@ -1,6 +1,6 @@
 /** A block from its opening to its announcement: rows by seq and what execution reported of them. */
 import type { BytesColumn, Message } from "@velarium/columns";
-import { Outcome, type BlockCompleted, type Receipts } from "@velarium/wire";
+import { type BlockCompleted, Outcome, type Receipts } from "@velarium/wire";
 import type { TakenRejections } from "./rejections.ts";
 
 /** In `rows`: chain work has no row in the slab. */

@@ -1,6 +1,19 @@
 /** What the chain itself does at block open and close, as rows of frames: accesses that follow from number and time. */
-import { type BlockRules, BEACON_ROOTS_ADDRESS, type ChainRules, HISTORY_STORAGE_ADDRESS } from "@velarium/chain-rules";
-import { AccessKind, blockHashKey, Domain, fieldKey, SLOT_KEY_BYTES, type SlotIds, storageKey } from "@velarium/slots";
+import {
+  BEACON_ROOTS_ADDRESS,
+  type BlockRules,
+  type ChainRules,
+  HISTORY_STORAGE_ADDRESS,
+} from "@velarium/chain-rules";
+import {
+  AccessKind,
+  blockHashKey,
+  Domain,
+  fieldKey,
+  SLOT_KEY_BYTES,
+  type SlotIds,
+  storageKey,
+} from "@velarium/slots";
 
 /** Ring length of EIP-4788 and of EIP-2935. */
 const RING = 8191;

@@ -48,7 +48,8 @@ export class FrameBuilder {
     }
     this.accessEnds.push(this.accessHi.length);
     if (shape !== Shape.transfer)
-      for (let i = 0, at = slab.keyFrom[row]!; i < to - from; i++) this.keys.push(source.keys, (at + i) * SLOT_KEY_BYTES);
+      for (let i = 0, at = slab.keyFrom[row]!; i < to - from; i++)
+        this.keys.push(source.keys, (at + i) * SLOT_KEY_BYTES);
     this.arrivals.push(slab.arrival[row]!);
     this.attempts.push(slab.attempts[row]!);
     this.verified.push(slab.verified[row]!);

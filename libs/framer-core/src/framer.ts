@@ -2,7 +2,13 @@
  * The framer as a state machine: messages and ticks in, messages out through `FramerEffects`. No clock, randomness,
  * I/O or promise inside; the same inputs give the same outputs.
  */
-import { chunkRecord, encodeBlockRecord, headerHash, type NewBlockRecord, sealHeader } from "@velarium/blocks";
+import {
+  chunkRecord,
+  encodeBlockRecord,
+  headerHash,
+  type NewBlockRecord,
+  sealHeader,
+} from "@velarium/blocks";
 import type { ChainRules } from "@velarium/chain-rules";
 import { decode, encode, type Message } from "@velarium/columns";
 import { keccak256 } from "@velarium/hash-kernel";
@@ -10,19 +16,19 @@ import { AccessKind, Domain, fieldKey, SLOT_KEY_BYTES, type SlotIds, writeFieldK
 import { combinedRoot } from "@velarium/state-tree";
 import { scanTransaction, TxScan } from "@velarium/tx-codec";
 import {
-  Analyzed,
+  type Analyzed,
   arrivalOf,
   BlockChunk,
   BlockClose,
   BlockCompleted,
   BlockHash,
   BlockOpen,
-  Committed,
-  EpochNotice,
+  type Committed,
+  type EpochNotice,
   MAX_FRAME_BYTES,
   Outcome,
   Reason,
-  Receipts,
+  type Receipts,
   Shape,
 } from "@velarium/wire";
 import { AccountFlag } from "./account-table.ts";
@@ -161,7 +167,10 @@ export class Framer {
   constructor(config: FramerConfig, start: FramerStart, effects: FramerEffects) {
     const { options } = config;
     if (options.tailGas > options.blockGasLimit || options.frameBytes > MAX_FRAME_BYTES / 4)
-      throw new FramerError("options", `tailGas must not exceed blockGasLimit, nor frameBytes ${MAX_FRAME_BYTES / 4}`);
+      throw new FramerError(
+        "options",
+        `tailGas must not exceed blockGasLimit, nor frameBytes ${MAX_FRAME_BYTES / 4}`,
+      );
     this.config = config;
     this.options = options;
     this.effects = effects;
@@ -189,7 +198,9 @@ export class Framer {
   get throughStreamSeq(): number {
     if (this.draining) return this.nextStreamSeq - 1;
     const room = this.options.intakeTransactions - this.pool.executable - this.frames.size;
-    return this.nextStreamSeq - 1 + Math.max(0, Math.min(this.options.reorderMessages, Math.ceil(room / 256)));
+    return (
+      this.nextStreamSeq - 1 + Math.max(0, Math.min(this.options.reorderMessages, Math.ceil(room / 256)))
+    );
   }
 
   /** Blocks opened and not yet announced. */
@@ -274,6 +285,8 @@ export class Framer {
 
   tick(nowMs: number): void {
     this.nowMs = nowMs;
+    // The wait for an empty block begins with the first tick.
+    if (this.lastOpenedMs === Number.NEGATIVE_INFINITY) this.lastOpenedMs = nowMs;
     this.pool.tick(nowMs);
     this.flushQuestions();
     if (this.replaying) return;
@@ -291,7 +304,11 @@ export class Framer {
     } else if (!this.congested && this.mayOpen()) {
       if (this.pool.tailQueue.size > 0 || work) {
         if (nowMs - this.lastOpenedMs >= options.blockIntervalMs || this.draining) this.openBlock();
-      } else if (!this.draining && options.emptyBlockMs > 0 && nowMs - this.lastOpenedMs >= options.emptyBlockMs) {
+      } else if (
+        !this.draining &&
+        options.emptyBlockMs > 0 &&
+        nowMs - this.lastOpenedMs >= options.emptyBlockMs
+      ) {
         this.openBlock();
         this.stats.emptyBlocks++;
         this.closeBlock();
@@ -321,7 +338,8 @@ export class Framer {
     const empty = block.transactions + frames.size === 0;
     const gas = slab.gasLimit[row]!;
     // A transaction that fits no block with a tail gets one without.
-    if (used + gas + this.tailReserve > options.blockGasLimit && !(empty && gas <= options.blockGasLimit)) return false;
+    if (used + gas + this.tailReserve > options.blockGasLimit && !(empty && gas <= options.blockGasLimit))
+      return false;
     return empty || block.bytes + frames.totalBytes + slab.rawBytes(row) <= options.blockBytes;
   }
 
@@ -414,7 +432,14 @@ export class Framer {
   }
 
   private appendBuilt(block: BlockState, rows: number, tail: number, openedMs: number): void {
-    const head = { term: this.term, block: block.number, frame: block.frames++, firstSeq: this.nextSeq, tail, openedMs };
+    const head = {
+      term: this.term,
+      block: block.number,
+      frame: block.frames++,
+      firstSeq: this.nextSeq,
+      tail,
+      openedMs,
+    };
     this.nextSeq += rows;
     this.stats.frames++;
     this.effects.appendFrames(this.builder.finish(head));
@@ -637,14 +662,23 @@ export class Framer {
 
   private announce(committing: Committing): void {
     const block = this.blocks.get(committing.number)!;
-    const header = sealHeader(committing.record.header, combinedRoot(committing.roots, this.config.partitions));
+    const header = sealHeader(
+      committing.record.header,
+      combinedRoot(committing.roots, this.config.partitions),
+    );
     const hash = headerHash(header);
     const bytes = encodeBlockRecord({ ...committing.record, header, sealed: 1 });
     const parts = chunkRecord(bytes);
     this.effects.announce(
       block.number,
       parts.map((part, index) =>
-        encode(BlockChunk, { number: block.number, index, count: parts.length, announcedMs: this.nowMs, bytes: part }),
+        encode(BlockChunk, {
+          number: block.number,
+          index,
+          count: parts.length,
+          announcedMs: this.nowMs,
+          bytes: part,
+        }),
       ),
       hash,
     );
@@ -777,7 +811,8 @@ export class Framer {
     const to = frame.raw.ends[i]!;
     scanTransaction(frame.raw.blob, from, to - from, scan);
     const account = accounts.findOrAdd(frame.senders, i * 20, this.announced);
-    if (account < 0) throw new FramerError("state", "the account table is too small for the frames to replay");
+    if (account < 0)
+      throw new FramerError("state", "the account table is too small for the frames to replay");
     const row = slab.allocate();
     slab.account[row] = account;
     slab.arrival[row] = frame.arrivals[i]!;

@@ -1,6 +1,6 @@
 /** Joins what a returned transaction declared with what it turned out to access. */
 import type { Message } from "@velarium/columns";
-import { AccessKind, joinKinds, SLOT_KEY_BYTES, writeFieldKey, Domain } from "@velarium/slots";
+import { type AccessKind, Domain, joinKinds, SLOT_KEY_BYTES, writeFieldKey } from "@velarium/slots";
 import { type Receipts, Shape } from "@velarium/wire";
 import type { AccountTable } from "./account-table.ts";
 import type { TransactionSlab } from "./transaction-slab.ts";
@@ -9,7 +9,12 @@ import type { TransactionSlab } from "./transaction-slab.ts";
 export type RecipientOf = (raw: Uint8Array, from: number, size: number) => Uint8Array;
 
 /** Keys of a row's declared accesses, those of a plain transfer written out (order of Shape.transfer). */
-function declaredKeys(slab: TransactionSlab, accounts: AccountTable, row: number, recipientOf: RecipientOf): Uint8Array {
+function declaredKeys(
+  slab: TransactionSlab,
+  accounts: AccountTable,
+  row: number,
+  recipientOf: RecipientOf,
+): Uint8Array {
   const source = slab.sourceOf(row);
   const count = slab.accessTo[row]! - slab.accessFrom[row]!;
   if (slab.shape[row] !== Shape.transfer) {

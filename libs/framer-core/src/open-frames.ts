@@ -55,7 +55,13 @@ export class OpenFrames {
   }
 
   /** Hashes of earlier blocks are no slots: they conflict with nothing. */
-  private placeWithoutHashReads(hi: Uint32Array, lo: Uint32Array, kinds: Uint8Array, from: number, to: number): number {
+  private placeWithoutHashReads(
+    hi: Uint32Array,
+    lo: Uint32Array,
+    kinds: Uint8Array,
+    from: number,
+    to: number,
+  ): number {
     if (to - from > this.hi.length) {
       this.hi = new Uint32Array((to - from) * 2);
       this.lo = new Uint32Array((to - from) * 2);

@@ -70,11 +70,13 @@ export class Pool {
     }
     const replaced = this.pendingWithNonce(account, nonce);
     if (replaced >= 0) {
-      if (!this.outbids(message.feeCaps[i]!, message.tipCaps[i]!, replaced)) return refuse(Reason.underpriced);
+      if (!this.outbids(message.feeCaps[i]!, message.tipCaps[i]!, replaced))
+        return refuse(Reason.underpriced);
       this.reject(replaced, Reason.replaced);
     } else {
       if (accounts.count[account]! >= options.senderTransactions) return refuse(Reason.senderLimit);
-      if (this.pending >= options.poolTransactions && !(gap <= 0 && this.evictOne())) return refuse(Reason.poolFull);
+      if (this.pending >= options.poolTransactions && !(gap <= 0 && this.evictOne()))
+        return refuse(Reason.poolFull);
     }
     const row = slab.allocate();
     slab.account[row] = account;
@@ -105,7 +107,9 @@ export class Pool {
 
   private outbids(feeCap: number, tipCap: number, row: number): boolean {
     const percent = this.options.replacementPercent;
-    return feeCap * 100 >= this.slab.feeCap[row]! * percent && tipCap * 100 >= this.slab.tipCap[row]! * percent;
+    return (
+      feeCap * 100 >= this.slab.feeCap[row]! * percent && tipCap * 100 >= this.slab.tipCap[row]! * percent
+    );
   }
 
   private pendingWithNonce(account: number, nonce: number): number {
@@ -253,7 +257,8 @@ export class Pool {
     const { slab } = this;
     if (slab.shape[row] === Shape.transfer) return false;
     const kinds = slab.sourceOf(row).accessKinds;
-    for (let i = slab.accessFrom[row]!; i < slab.accessTo[row]!; i++) if (kinds[i] === AccessKind.X) return true;
+    for (let i = slab.accessFrom[row]!; i < slab.accessTo[row]!; i++)
+      if (kinds[i] === AccessKind.X) return true;
     return false;
   }
 
@@ -360,7 +365,11 @@ export class Pool {
     slab.detach(row);
     this.insert(account, row);
     this.lowerNext(account, nonce);
-    if (reason === Reason.nonceTooHigh && accounts.inFlight[account] === 0 && nonce === accounts.next[account]) {
+    if (
+      reason === Reason.nonceTooHigh &&
+      accounts.inFlight[account] === 0 &&
+      nonce === accounts.next[account]
+    ) {
       // Nothing before it is on its way, so what is known of this sender is wrong: ask the state again.
       accounts.settled[account] = 0;
       accounts.flags[account]! &= ~known;
@@ -389,7 +398,11 @@ export class Pool {
   private raiseNext(account: number, nonce: number): void {
     const { accounts, slab } = this;
     accounts.next[account] = nonce;
-    for (let head = accounts.head[account]!; head >= 0 && slab.nonce[head]! < nonce; head = accounts.head[account]!)
+    for (
+      let head = accounts.head[account]!;
+      head >= 0 && slab.nonce[head]! < nonce;
+      head = accounts.head[account]!
+    )
       this.reject(head, Reason.nonceTooLow);
   }
 
@@ -400,7 +413,11 @@ export class Pool {
     if (accounts.used[account] === 0) return;
     if ((accounts.flags[account]! & known) !== 0) {
       // A review: the state may only be ahead while nothing of this sender is on its way.
-      if (accounts.inFlight[account] === 0 && accounts.open[account]! < 0 && nonce > accounts.next[account]!) {
+      if (
+        accounts.inFlight[account] === 0 &&
+        accounts.open[account]! < 0 &&
+        nonce > accounts.next[account]!
+      ) {
         if (accounts.settled[account]! < nonce) accounts.settled[account] = nonce;
         this.raiseNext(account, nonce);
       }

@@ -11,7 +11,14 @@ export class Rejections {
     return this.arrivals.length;
   }
 
-  add(arrival: number, hashes: Uint8Array, hashAt: number, senders: Uint8Array, senderAt: number, reason: number): void {
+  add(
+    arrival: number,
+    hashes: Uint8Array,
+    hashAt: number,
+    senders: Uint8Array,
+    senderAt: number,
+    reason: number,
+  ): void {
     this.arrivals.push(arrival);
     this.hashes.push(hashes, hashAt);
     this.senders.push(senders, senderAt);

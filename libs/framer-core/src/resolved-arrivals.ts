@@ -91,7 +91,8 @@ export class ResolvedArrivals {
       for (let i = 0; i < entry.count; i++)
         if ((entry.bits[i >> 3]! & (1 << (i & 7))) !== 0) push(base + i, base + i + 1);
       // A message that is resolved whole joins its neighbour's range.
-      if (entry.left === 0 && out.at(-1) === base + entry.count) out[out.length - 1] = base + MAX_BATCH_TRANSACTIONS;
+      if (entry.left === 0 && out.at(-1) === base + entry.count)
+        out[out.length - 1] = base + MAX_BATCH_TRANSACTIONS;
     }
     // What recovery was told of messages that were not seen again yet is still true.
     const beyond = seqs.length === 0 ? this.watermark : Math.max(this.watermark, seqs.at(-1)! + 1);

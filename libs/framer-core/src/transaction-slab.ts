@@ -20,7 +20,11 @@ export interface Source {
 
 const INITIAL = 4096;
 
-function grow<A extends Int32Array | Uint32Array | Float64Array | Uint8Array>(old: A, make: new (n: number) => A, n: number): A {
+function grow<A extends Int32Array | Uint32Array | Float64Array | Uint8Array>(
+  old: A,
+  make: new (n: number) => A,
+  n: number,
+): A {
   const out = new make(n);
   out.set(old as never);
   return out;
@@ -137,7 +141,9 @@ export class TransactionSlab {
       accessHi: accesses?.accessHi ?? source.accessHi.slice(from, to),
       accessLo: accesses?.accessLo ?? source.accessLo.slice(from, to),
       accessKinds: accesses?.accessKinds ?? source.accessKinds.slice(from, to),
-      keys: accesses?.keys ?? (hasKeys ? source.keys.slice(keyAt, keyAt + (to - from) * SLOT_KEY_BYTES) : new Uint8Array(0)),
+      keys:
+        accesses?.keys ??
+        (hasKeys ? source.keys.slice(keyAt, keyAt + (to - from) * SLOT_KEY_BYTES) : new Uint8Array(0)),
     };
     this.dropSource(row);
     const index = this.addSource(own);

@@ -1,11 +1,12 @@
 /** A cluster around the core: executors that know only nonces, shards that answer at once or late. Plain and slow. */
-import { createEthereumRules, configOfFork } from "@velarium/chain-rules";
+
+import { type BlockRecord, decodeBlockRecord, decodeHeader } from "@velarium/blocks";
+import { configOfFork, createEthereumRules } from "@velarium/chain-rules";
 import { decode, schemaIdOf } from "@velarium/columns";
-import { AccessKind, SlotIds, SLOT_KEY_BYTES, writeFieldKey, Domain, storageKey } from "@velarium/slots";
-import { decodeBlockRecord, type BlockRecord, decodeHeader } from "@velarium/blocks";
-import { Analyzed, BlockChunk, BlockClose, BlockOpen, Frame, Outcome, Reason, Shape } from "@velarium/wire";
 import { keccak256 } from "@velarium/hash-kernel";
+import { AccessKind, Domain, SLOT_KEY_BYTES, SlotIds, storageKey, writeFieldKey } from "@velarium/slots";
 import { RlpWriter, scanTransaction, TxScan } from "@velarium/tx-codec";
+import { Analyzed, BlockChunk, BlockClose, BlockOpen, Frame, Outcome, Reason, Shape } from "@velarium/wire";
 import { DEFAULT_OPTIONS, Framer, type FramerOptions, type FramerStart } from "../src/index.ts";
 
 export const ids = new SlotIds(new Uint8Array(32).fill(7), 4);
@@ -194,7 +195,8 @@ export class ClusterModel {
       const frame = decode(Frame, bytes);
       this.frames.push(frame);
       this.ready.push({ block: frame.block, frame });
-    } else if (id === BlockClose.id) this.ready.push({ block: decode(BlockClose, bytes).number, frame: undefined });
+    } else if (id === BlockClose.id)
+      this.ready.push({ block: decode(BlockClose, bytes).number, frame: undefined });
   }
 
   /** Hands a message of the log to a framer that starts over, and to the executors. */
@@ -278,7 +280,12 @@ export class ClusterModel {
     if (this.commits.length > 0) {
       const [epoch, number] = this.commits.shift()!;
       this.committedNonces = new Map(this.nonces);
-      this.framer.committed({ epoch, number, partitions: Uint8Array.of(0, 1, 2, 3), roots: new Uint8Array(128).fill(number) });
+      this.framer.committed({
+        epoch,
+        number,
+        partitions: Uint8Array.of(0, 1, 2, 3),
+        roots: new Uint8Array(128).fill(number),
+      });
       return true;
     }
     return false;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { AccessKind } from "@velarium/slots";
 import { arrivalOf, Reason } from "@velarium/wire";
 import fc from "fast-check";
-import { analyzedOf, type AnalyzedMessage, ClusterModel, type TestTx } from "./cluster-model.ts";
+import { type AnalyzedMessage, analyzedOf, ClusterModel, type TestTx } from "./cluster-model.ts";
 
 const feed = (model: ClusterModel, seq: number, txs: readonly TestTx[]): void =>
   model.framer.analyzed(analyzedOf(seq, txs) as unknown as AnalyzedMessage);
@@ -15,10 +15,15 @@ const transaction: fc.Arbitrary<TestTx> = fc.record(
     fee: fc.constantFrom(100, 105, 120),
     gasLimit: fc.constantFrom(21000, 100_000),
     verdict: fc.constantFrom(0, 0, 0, 0, 0, 0, 0, Reason.badSignature),
-    storage: fc.array(fc.tuple(fc.integer({ min: 0, max: 5 }), fc.constantFrom(AccessKind.R, AccessKind.W, AccessKind.D)), {
-      minLength: 1,
-      maxLength: 3,
-    }).map((a) => [...new Map(a)] as const),
+    storage: fc
+      .array(
+        fc.tuple(fc.integer({ min: 0, max: 5 }), fc.constantFrom(AccessKind.R, AccessKind.W, AccessKind.D)),
+        {
+          minLength: 1,
+          maxLength: 3,
+        },
+      )
+      .map((a) => [...new Map(a)] as const),
     diverges: fc.constantFrom(0, 0, 0, 1, 5),
     poor: fc.constantFrom(false, false, false, false, true),
   },
@@ -49,7 +54,8 @@ function checkFrames(model: ClusterModel): void {
         const id = `${frame.accessHi[at]}:${frame.accessLo[at]}`;
         const others = seen.get(id) ?? [];
         for (const packed of others)
-          if (packed % 1000 !== i) expect(conflicts(Math.floor(packed / 1000), frame.accessKinds[at]!)).toBe(false);
+          if (packed % 1000 !== i)
+            expect(conflicts(Math.floor(packed / 1000), frame.accessKinds[at]!)).toBe(false);
         others.push(frame.accessKinds[at]! * 1000 + i);
         seen.set(id, others);
       }
@@ -65,7 +71,16 @@ describe("framer", () => {
         fc.array(fc.nat(8), { minLength: 1, maxLength: 30 }),
         fc.constantFrom<"arrival" | "tip">("arrival", "tip"),
         (messages, schedule, order) => {
-          const options = { expiryMs: 3000, nonceReviewMs: 200, frameTransactions: 4, blockGasLimit: 400_000, tailGas: 200_000, senderTailGas: 200_000, blockIntervalMs: 300, order } as const;
+          const options = {
+            expiryMs: 3000,
+            nonceReviewMs: 200,
+            frameTransactions: 4,
+            blockGasLimit: 400_000,
+            tailGas: 200_000,
+            senderTailGas: 200_000,
+            blockIntervalMs: 300,
+            order,
+          } as const;
           const run = (): ClusterModel => {
             const model = new ClusterModel(options);
             let now = 0;
@@ -73,7 +88,8 @@ describe("framer", () => {
               feed(model, i + 1, txs);
               now += 20;
               model.framer.tick(now);
-              for (let k = 0; k < schedule[i % schedule.length]!; k++) model.step(schedule[k % schedule.length]!);
+              for (let k = 0; k < schedule[i % schedule.length]!; k++)
+                model.step(schedule[k % schedule.length]!);
             });
             model.settle(now);
             return model;
@@ -88,7 +104,9 @@ describe("framer", () => {
           expect(model.maxInFlight).toBeLessThanOrEqual(8);
           expect(model.framer.pool.slab.size).toBe(0);
           expect(model.framer.pool.hashes.size).toBe(0);
-          expect([model.framer.pool.pending, model.framer.pool.waiting, model.framer.pool.inFlight]).toEqual([0, 0, 0]);
+          expect([model.framer.pool.pending, model.framer.pool.waiting, model.framer.pool.inFlight]).toEqual([
+            0, 0, 0,
+          ]);
           // Included nonces of a sender follow each other in the total order.
           const next = new Map<string, number>();
           for (const record of model.records)
@@ -100,7 +118,9 @@ describe("framer", () => {
               next.set(sender, tx.nonce + 1);
             }
           // The last record's watermark is past everything.
-          expect(model.records.at(-1)?.watermark ?? 1).toBe(model.records.length > 0 ? messages.length + 1 : 1);
+          expect(model.records.at(-1)?.watermark ?? 1).toBe(
+            model.records.length > 0 ? messages.length + 1 : 1,
+          );
           // The same inputs give the same blocks.
           expect(run().headerHashes()).toEqual(model.headerHashes());
         },
@@ -111,30 +131,43 @@ describe("framer", () => {
 
   it("rebuilds the same blocks from the frames", () => {
     fc.assert(
-      fc.property(fc.array(fc.array(transaction, { maxLength: 10 }), { minLength: 1, maxLength: 8 }), (messages) => {
-        const options = { expiryMs: 3000, nonceReviewMs: 200, frameTransactions: 4, blockIntervalMs: 300 } as const;
-        const first = new ClusterModel(options);
-        messages.forEach((txs, i) => {
-          feed(first, i + 1, txs);
-          first.framer.tick(20 * i);
-          for (let k = 0; k < 4; k++) first.step(k);
-        });
-        const log = [...first.log];
-        const second = new ClusterModel(options, undefined, false);
-        second.framer.replayTermMarker(1);
-        for (const bytes of log) second.replay(bytes);
-        second.framer.finishReplay();
-        messages.forEach((txs, i) => feed(second, i + 1, txs));
-        second.settle(1000);
-        const counts = outcomesOf(second);
-        messages.forEach((txs, m) => txs.forEach((_, i) => expect([m, i, counts.get(arrivalOf(m + 1, i))]).toEqual([m, i, 1])));
-        const whole = first.headers();
-        second.headers().slice(0, whole.length).forEach((header, i) => {
-          expect(header.transactionsRoot).toEqual(whole[i]!.transactionsRoot);
-          expect(header.receiptsRoot).toEqual(whole[i]!.receiptsRoot);
-        });
-        expect(second.framer.pool.slab.size).toBe(0);
-      }),
+      fc.property(
+        fc.array(fc.array(transaction, { maxLength: 10 }), { minLength: 1, maxLength: 8 }),
+        (messages) => {
+          const options = {
+            expiryMs: 3000,
+            nonceReviewMs: 200,
+            frameTransactions: 4,
+            blockIntervalMs: 300,
+          } as const;
+          const first = new ClusterModel(options);
+          messages.forEach((txs, i) => {
+            feed(first, i + 1, txs);
+            first.framer.tick(20 * i);
+            for (let k = 0; k < 4; k++) first.step(k);
+          });
+          const log = [...first.log];
+          const second = new ClusterModel(options, undefined, false);
+          second.framer.replayTermMarker(1);
+          for (const bytes of log) second.replay(bytes);
+          second.framer.finishReplay();
+          messages.forEach((txs, i) => feed(second, i + 1, txs));
+          second.settle(1000);
+          const counts = outcomesOf(second);
+          messages.forEach((txs, m) =>
+            txs.forEach((_, i) => expect([m, i, counts.get(arrivalOf(m + 1, i))]).toEqual([m, i, 1])),
+          );
+          const whole = first.headers();
+          second
+            .headers()
+            .slice(0, whole.length)
+            .forEach((header, i) => {
+              expect(header.transactionsRoot).toEqual(whole[i]!.transactionsRoot);
+              expect(header.receiptsRoot).toEqual(whole[i]!.receiptsRoot);
+            });
+          expect(second.framer.pool.slab.size).toBe(0);
+        },
+      ),
       { numRuns: 80 },
     );
   });
@@ -152,7 +185,8 @@ describe("framer", () => {
     ]);
     model.settle(0);
     const reasons = new Map<number, number>();
-    for (const record of model.records) record.rejectedArrivals.forEach((a, i) => reasons.set(a % 1024, record.rejectedReasons[i]!));
+    for (const record of model.records)
+      record.rejectedArrivals.forEach((a, i) => reasons.set(a % 1024, record.rejectedReasons[i]!));
     expect(reasons.get(1)).toBe(Reason.duplicate);
     expect(reasons.get(2)).toBe(Reason.nonceTooFar);
     expect(reasons.get(3)).toBe(Reason.replaced);
@@ -176,7 +210,11 @@ describe("framer", () => {
 
   it("keeps blocks within their gas limit", () => {
     const model = new ClusterModel({ blockGasLimit: 100_000, tailGas: 50_000, senderTailGas: 50_000 });
-    feed(model, 1, Array.from({ length: 20 }, (_, i) => ({ sender: i + 1, nonce: 0, to: 100 + i })));
+    feed(
+      model,
+      1,
+      Array.from({ length: 20 }, (_, i) => ({ sender: i + 1, nonce: 0, to: 100 + i })),
+    );
     model.settle(0);
     const sizes = model.records.map((r) => r.arrivals.length);
     expect(sizes.reduce((a, b) => a + b, 0)).toBe(20);

@@ -39,7 +39,9 @@ export class LogWriter {
       (sequence) => {
         if (this.exclusive && sequence !== this.last + 1)
           this.events.onError(
-            new Error(`${this.stream.name}: expected sequence ${this.last + 1}, got ${sequence}: another framer has taken over`),
+            new Error(
+              `${this.stream.name}: expected sequence ${this.last + 1}, got ${sequence}: another framer has taken over`,
+            ),
           );
         this.last = sequence;
         this.waiting -= bytes.length;

@@ -9,7 +9,10 @@ export interface FramerGauges {
 }
 
 /** Everything is read from the core when scraped. */
-export function defineFramerMetrics(registry: Parameters<typeof defineMetrics>[0], read: () => FramerGauges | undefined) {
+export function defineFramerMetrics(
+  registry: Parameters<typeof defineMetrics>[0],
+  read: () => FramerGauges | undefined,
+) {
   const gauge = (name: string, help: string, value: (g: FramerGauges) => number) =>
     ({
       kind: "gauge",
@@ -24,30 +27,70 @@ export function defineFramerMetrics(registry: Parameters<typeof defineMetrics>[0
     ({ ...gauge(`${name}_total`, help, value), kind: "counter" }) as const;
   const metrics = defineMetrics(registry, {
     pending: gauge("pending_transactions", "In the pool.", (g) => g.framer.pool.pending),
-    waiting: gauge("waiting_transactions", "In the pool, behind a gap or below the base fee.", (g) => g.framer.pool.waiting),
+    waiting: gauge(
+      "waiting_transactions",
+      "In the pool, behind a gap or below the base fee.",
+      (g) => g.framer.pool.waiting,
+    ),
     open: gauge("open_transactions", "In open frames.", (g) => g.framer.openTransactions),
     inFlight: gauge("in_flight_transactions", "Framed, outcome not known.", (g) => g.framer.pool.inFlight),
     accounts: gauge("accounts", "Senders remembered.", (g) => g.framer.pool.accounts.size),
     height: gauge("announced_height", "Newest announced block.", (g) => g.framer.announced),
     blocksInFlight: gauge("in_flight_blocks", "Opened and not announced.", (g) => g.framer.blocksInFlight),
     analyzers: gauge("analyzers", "Analyzers connected.", (g) => g.analyzers),
-    waitingBytes: gauge("unacknowledged_bytes", "Appended to the frames stream, not acknowledged.", (g) => g.waitingBytes),
-    messages: counter("analyzed_messages", "Messages of the tx stream taken in.", (g) => g.framer.stats.analyzedMessages),
-    transactions: counter("analyzed_transactions", "Transactions taken in.", (g) => g.framer.stats.analyzedTransactions),
+    waitingBytes: gauge(
+      "unacknowledged_bytes",
+      "Appended to the frames stream, not acknowledged.",
+      (g) => g.waitingBytes,
+    ),
+    messages: counter(
+      "analyzed_messages",
+      "Messages of the tx stream taken in.",
+      (g) => g.framer.stats.analyzedMessages,
+    ),
+    transactions: counter(
+      "analyzed_transactions",
+      "Transactions taken in.",
+      (g) => g.framer.stats.analyzedTransactions,
+    ),
     frames: counter("frames", "Frames appended.", (g) => g.framer.stats.frames),
-    framed: counter("framed_transactions", "Transactions in frames, every attempt.", (g) => g.framer.stats.framedTransactions),
-    solo: counter("solo_frames", "Frames of one transaction that touches the beneficiary.", (g) => g.framer.stats.soloFrames),
+    framed: counter(
+      "framed_transactions",
+      "Transactions in frames, every attempt.",
+      (g) => g.framer.stats.framedTransactions,
+    ),
+    solo: counter(
+      "solo_frames",
+      "Frames of one transaction that touches the beneficiary.",
+      (g) => g.framer.stats.soloFrames,
+    ),
     tail: counter("tail_frames", "Marked tails.", (g) => g.framer.stats.tailFrames),
     full: counter("ejected_full_frames", "Ejected by size.", (g) => g.framer.stats.ejectedFull),
-    conflict: counter("ejected_conflict_frames", "Ejected because nothing fitted.", (g) => g.framer.stats.ejectedConflict),
+    conflict: counter(
+      "ejected_conflict_frames",
+      "Ejected because nothing fitted.",
+      (g) => g.framer.stats.ejectedConflict,
+    ),
     age: counter("ejected_age_frames", "Ejected by age.", (g) => g.framer.stats.ejectedAge),
-    idle: counter("ejected_idle_frames", "Ejected because the pipeline was idle.", (g) => g.framer.stats.ejectedIdle),
-    boundary: counter("ejected_boundary_frames", "Ejected at a block boundary.", (g) => g.framer.stats.ejectedBoundary),
+    idle: counter(
+      "ejected_idle_frames",
+      "Ejected because the pipeline was idle.",
+      (g) => g.framer.stats.ejectedIdle,
+    ),
+    boundary: counter(
+      "ejected_boundary_frames",
+      "Ejected at a block boundary.",
+      (g) => g.framer.stats.ejectedBoundary,
+    ),
     included: counter("included_transactions", "Included in blocks.", (g) => g.framer.stats.included),
     returned: counter("returned_transactions", "Returned by execution.", (g) => g.framer.stats.returned),
     rejected: counter("rejected_transactions", "Rejected by execution.", (g) => g.framer.stats.rejected),
     blocks: counter("blocks", "Blocks opened.", (g) => g.framer.stats.blocks),
-    emptyBlocks: counter("empty_blocks", "Blocks opened without transactions.", (g) => g.framer.stats.emptyBlocks),
+    emptyBlocks: counter(
+      "empty_blocks",
+      "Blocks opened without transactions.",
+      (g) => g.framer.stats.emptyBlocks,
+    ),
     nonceReads: counter("nonce_reads", "Nonces asked of the shards.", (g) => g.framer.stats.nonceReads),
     reasons: {
       kind: "gauge",

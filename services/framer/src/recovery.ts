@@ -1,5 +1,6 @@
 /** What a framer starts from: the record of the lowest durable block, and the frames above it. */
 import {
+  type BlockHeader,
   decodeBlockRecord,
   decodeHeader,
   encodeHeader,
@@ -7,7 +8,6 @@ import {
   headerHash,
   joinRecord,
   sealHeader,
-  type BlockHeader,
 } from "@velarium/blocks";
 import type { ChainRules } from "@velarium/chain-rules";
 import { decode, encode, schemaIdOf } from "@velarium/columns";
@@ -42,7 +42,10 @@ export async function readStart(
       have.add(partition);
     });
   if (have.size !== partitions)
-    throw new KitError("options", `the shards know the roots of ${have.size} partitions at block ${height}, expected ${partitions}`);
+    throw new KitError(
+      "options",
+      `the shards know the roots of ${have.size} partitions at block ${height}, expected ${partitions}`,
+    );
   const stateRoot = combinedRoot(roots, partitions);
   if (height === genesis.header.number) {
     const rules = chain.rulesAt(height, genesis.header.timestamp);

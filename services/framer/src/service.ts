@@ -2,7 +2,7 @@
 import { splitRecord } from "@velarium/blocks";
 import { createEthereumRules } from "@velarium/chain-rules";
 import { decode, encode, schemaIdOf } from "@velarium/columns";
-import { Framer, type FramerEffects, type FramerOptions, DEFAULT_OPTIONS } from "@velarium/framer-core";
+import { DEFAULT_OPTIONS, Framer, type FramerEffects, type FramerOptions } from "@velarium/framer-core";
 import { readGenesis } from "@velarium/genesis";
 import { type PackedStream, type RpcServer, serveRpc } from "@velarium/rpc";
 import {
@@ -86,7 +86,11 @@ class FramerService implements RunnableService {
     const registry = createMetricRegistry({ service: "framer" });
     const refreshReasons = defineFramerMetrics(registry, () =>
       this.framer
-        ? { framer: this.framer, analyzers: this.classes?.count ?? 0, waitingBytes: this.frames?.waitingBytes ?? 0 }
+        ? {
+            framer: this.framer,
+            analyzers: this.classes?.count ?? 0,
+            waitingBytes: this.frames?.waitingBytes ?? 0,
+          }
         : undefined,
     );
     lifecycle.add({
@@ -188,7 +192,12 @@ class FramerService implements RunnableService {
     replayInto(framer, earlier);
     framer.finishReplay();
     log.info(
-      { height: start.height, term: earlier.term, replayed: earlier.messages.length, watermark: start.watermark },
+      {
+        height: start.height,
+        term: earlier.term,
+        replayed: earlier.messages.length,
+        watermark: start.watermark,
+      },
       "the framer continues above the durable height",
     );
   }
@@ -220,7 +229,10 @@ class FramerService implements RunnableService {
         this.shards.words(keys).then(
           (values) => this.guard(() => this.framer!.noncesRead(accounts, values)),
           (error: Error) => {
-            this.log.warn({ err: error, accounts: accounts.length }, "nonces could not be read; asking again");
+            this.log.warn(
+              { err: error, accounts: accounts.length },
+              "nonces could not be read; asking again",
+            );
             setTimeout(() => this.guard(() => this.framer!.noncesRead(accounts, undefined)), 100);
           },
         );
@@ -287,7 +299,8 @@ class FramerService implements RunnableService {
       if (this.scheduler !== peer) return;
       const id = schemaIdOf(bytes);
       if (id === EpochNotice.id) this.guard(() => this.framer!.epochNotice(decode(EpochNotice, bytes)));
-      else if (id === BlockCompleted.id) this.guard(() => this.framer!.blockCompleted(decode(BlockCompleted, bytes)));
+      else if (id === BlockCompleted.id)
+        this.guard(() => this.framer!.blockCompleted(decode(BlockCompleted, bytes)));
     });
   }
 

@@ -36,7 +36,9 @@ export class ShardLinks {
 
   /** Connects and waits until every shard has said where it is. @throws RpcError `unreachable` */
   async start(timeoutMs: number): Promise<void> {
-    this.connections.push(...(await Promise.all(this.addresses.map((address) => dial(address, { timeoutMs })))));
+    this.connections.push(
+      ...(await Promise.all(this.addresses.map((address) => dial(address, { timeoutMs })))),
+    );
     const all = new Promise<void>((resolve) => {
       this.waiting = resolve;
     });
@@ -110,8 +112,13 @@ export class ShardLinks {
       rows.map(async (mine, shard) => {
         if (mine.length === 0) return;
         const packed = new Uint8Array(mine.length * SLOT_KEY_BYTES);
-        mine.forEach((row, i) => packed.set(keys.subarray(row * SLOT_KEY_BYTES, (row + 1) * SLOT_KEY_BYTES), i * SLOT_KEY_BYTES));
-        const reply = decode(GetReply, await this.call(shard, encode(GetRequest, { height: -1, keys: packed })));
+        mine.forEach((row, i) =>
+          packed.set(keys.subarray(row * SLOT_KEY_BYTES, (row + 1) * SLOT_KEY_BYTES), i * SLOT_KEY_BYTES),
+        );
+        const reply = decode(
+          GetReply,
+          await this.call(shard, encode(GetRequest, { height: -1, keys: packed })),
+        );
         mine.forEach((row, i) => out.set(reply.values.subarray(i * 32, i * 32 + 32), row * 32));
       }),
     );
@@ -120,7 +127,9 @@ export class ShardLinks {
   /** Every shard's part of the record of a block, with its roots. @throws RpcError */
   records(height: number): Promise<Message<typeof RecordReply>[]> {
     return Promise.all(
-      this.addresses.map(async (_, shard) => decode(RecordReply, await this.call(shard, encode(RecordRequest, { height })))),
+      this.addresses.map(async (_, shard) =>
+        decode(RecordReply, await this.call(shard, encode(RecordRequest, { height }))),
+      ),
     );
   }
 
