@@ -1,1 +1,2 @@
-export {};
+export { type AnalyzerServiceOptions, analyzerOptions } from "./options.ts";
+export { createAnalyzerService } from "./service.ts";

@@ -1,0 +1,87 @@
+import type { BatchAnalyzer } from "@velarium/analyzer-core";
+import { createMetricRegistry, defineMetrics } from "@velarium/service-kit";
+import type { AssignedReader } from "./assigned-reader.ts";
+import type { FramerLink } from "./framer-link.ts";
+import type { ShardReads } from "./shard-reads.ts";
+import type { Simulator } from "./simulate.ts";
+
+/** The parts that exist once the service has started. */
+export interface Observed {
+  readonly analyzer: BatchAnalyzer;
+  readonly reader: AssignedReader;
+  readonly reads: ShardReads;
+  readonly simulator: Simulator;
+}
+
+/** Everything is read when scraped; counting costs the hot path nothing. */
+export function createAnalyzerMetrics(framer: FramerLink, observed: () => Observed | undefined) {
+  const registry = createMetricRegistry({ service: "analyzer" });
+  const of = (read: (parts: Observed) => number) => () => {
+    const parts = observed();
+    return parts === undefined ? 0 : read(parts);
+  };
+  const counter = (name: string, help: string, read: (parts: Observed) => number) =>
+    ({ kind: "counter", name: `velarium_analyzer_${name}`, help, collect: of(read) }) as const;
+  const gauge = (name: string, help: string, read: (parts: Observed) => number) =>
+    ({ kind: "gauge", name: `velarium_analyzer_${name}`, help, collect: of(read) }) as const;
+  defineMetrics(registry, {
+    messages: counter("messages_total", "Messages analysed and sent.", (p) => p.reader.messages),
+    retries: counter(
+      "retries_total",
+      "Messages analysed again: the state did not answer.",
+      (p) => p.reader.retries,
+    ),
+    inFlight: gauge("in_flight_messages", "Messages under analysis.", (p) => p.reader.inFlight),
+    queued: gauge("queued_messages", "Messages read ahead.", (p) => p.reader.queued),
+    transactions: counter(
+      "transactions_total",
+      "Transactions analysed.",
+      (p) => p.analyzer.counters.transactions,
+    ),
+    transfers: counter("transfers_total", "Plain transfers.", (p) => p.analyzer.counters.transfers),
+    refused: counter(
+      "refused_total",
+      "Transactions found not executable.",
+      (p) => p.analyzer.counters.refused,
+    ),
+    lookups: counter("recipient_lookups_total", "Recipients looked up.", (p) => p.analyzer.counters.lookups),
+    recipients: gauge(
+      "known_recipients",
+      "Recipients known to have no code.",
+      (p) => p.analyzer.recipients.size,
+    ),
+    declared: counter(
+      "declared_total",
+      "Transactions with a list of their own.",
+      (p) => p.analyzer.counters.declared,
+    ),
+    profile: counter("profile_total", "Access sets from profiles.", (p) => p.analyzer.counters.profile),
+    simulation: counter(
+      "simulation_total",
+      "Access sets from simulation.",
+      (p) => p.analyzer.counters.simulation,
+    ),
+    failures: counter(
+      "simulation_failures_total",
+      "Simulations that the engine could not finish.",
+      (p) => p.analyzer.simulation.failures,
+    ),
+    reads: counter("shard_reads_total", "Requests to state shards.", (p) => p.reads.requests),
+    height: gauge("state_height", "Newest durable height seen.", (p) => p.reads.height),
+    calls: counter("calls_total", "Calls and estimates of clients.", (p) => p.simulator.calls),
+    running: gauge("running_calls", "Calls and estimates under way.", (p) => p.simulator.running),
+    connected: {
+      kind: "gauge",
+      name: "velarium_analyzer_framer_connected",
+      help: "1 while the stream to the framer is open.",
+      collect: () => (framer.isOpen ? 1 : 0),
+    },
+    reconnects: {
+      kind: "counter",
+      name: "velarium_analyzer_framer_reconnects_total",
+      help: "Attempts to open the stream to the framer again.",
+      collect: () => framer.reconnects,
+    },
+  });
+  return registry;
+}

@@ -1,0 +1,150 @@
+/** Composition of the analyzer: shards, streams, link to the framer, server. */
+import { BatchAnalyzer } from "@velarium/analyzer-core";
+import { createEthereumRules } from "@velarium/chain-rules";
+import { decode } from "@velarium/columns";
+import { createReferenceEngine } from "@velarium/engine";
+import { readGenesis } from "@velarium/genesis";
+import { dial, type RpcConnection, type RpcServer, serveRpc } from "@velarium/rpc";
+import {
+  KitError,
+  Lifecycle,
+  type Logger,
+  type ObservabilityServer,
+  type RunnableService,
+  serveObservability,
+} from "@velarium/service-kit";
+import { SlotIds } from "@velarium/slots";
+import { connectHub, connectNats, type LogStreams } from "@velarium/streams";
+import { Assignment } from "@velarium/wire";
+import { AssignedReader } from "./assigned-reader.ts";
+import { FramerLink } from "./framer-link.ts";
+import { createAnalyzerMetrics, type Observed } from "./metrics.ts";
+import type { AnalyzerServiceOptions } from "./options.ts";
+import { ShardReads } from "./shard-reads.ts";
+import { Simulator } from "./simulate.ts";
+
+const fromHex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text.replace(/^0x/, ""), "hex"));
+
+export function createAnalyzerService(context: {
+  readonly options: AnalyzerServiceOptions;
+  readonly log: Logger;
+}): RunnableService {
+  const { options, log } = context;
+  const genesis = readGenesis(options.genesis);
+  const rules = createEthereumRules(genesis.config);
+  const engine = createReferenceEngine({
+    keepsEmptyAccounts: !rules.rulesAt(0, genesis.header.timestamp).eip158,
+  });
+  const beneficiary = options.beneficiary ? fromHex(options.beneficiary) : genesis.header.beneficiary;
+  const { gasLimit } = genesis.header;
+  const slotIds = new SlotIds(fromHex(options.chainSecret), options.partitions);
+  const lifecycle = new Lifecycle({
+    onPartError: (part, error) => log.error({ err: error, part }, "a part did not stop in good order"),
+  });
+  const shards: RpcConnection[] = [];
+  let streams: LogStreams | undefined;
+  let server: RpcServer | undefined;
+  let observability: ObservabilityServer | undefined;
+  let parts: Observed | undefined;
+
+  const framer = new FramerLink(options.framer, {
+    onMessage: (bytes) => parts?.reader.assign(decode(Assignment, bytes)),
+    onLost: (error) => {
+      log.warn({ err: error }, "the framer is gone; connecting again");
+      parts?.reader.reset();
+    },
+    onDrain: () => parts?.reader.resume(),
+  });
+  const registry = createAnalyzerMetrics(framer, () => parts);
+
+  lifecycle.add({
+    name: "metrics",
+    async start() {
+      if (options.metricsPort === undefined) return;
+      observability = await serveObservability({
+        host: options.host,
+        port: options.metricsPort,
+        registry,
+        state: () => lifecycle.state,
+      });
+    },
+    stop: () => observability?.stop(),
+  });
+  lifecycle.add({
+    name: "shards",
+    async start() {
+      const timeoutMs = options.dialTimeoutMs;
+      shards.push(...(await Promise.all(options.shards.map((address) => dial(address, { timeoutMs })))));
+    },
+    stop: () => {
+      for (const shard of shards) shard.close();
+    },
+  });
+  lifecycle.add({
+    name: "streams",
+    async start() {
+      streams = await connectStreams(options);
+    },
+    stop: () => streams?.close(),
+  });
+  lifecycle.add({
+    name: "analysis",
+    async start() {
+      const reads = new ShardReads(shards, options.partitions);
+      const { knownRecipients, knownRecipientsMaxAgeMs, maxCalls } = options;
+      const analyzer = new BatchAnalyzer({
+        slotIds,
+        rules,
+        source: reads,
+        beneficiary,
+        gasLimit,
+        engine,
+        knownRecipients,
+        knownRecipientsMaxAgeMs,
+      });
+      const events = {
+        analyze: analyzer.analyzeBatch.bind(analyzer),
+        send: (bytes: Uint8Array) => framer.send(bytes),
+        broken: (error: Error) => {
+          log.error({ err: error }, "cannot go on with this assignment; asking for another");
+          parts?.reader.reset();
+          framer.restart();
+        },
+      };
+      const reader = new AssignedReader(await streams!.open("tx"), events, options.inFlight, log);
+      const { codes } = analyzer;
+      const simulator = new Simulator({ engine, rules, reads, beneficiary, gasLimit, codes, maxCalls });
+      parts = { analyzer, reader, reads, simulator };
+    },
+    drain: () => parts?.reader.drain(),
+    stop: () => parts?.reader.reset(),
+  });
+  // All parts drain before any stops, so the link still carries the last results.
+  lifecycle.add({ name: "framer", start: () => framer.start(), stop: () => framer.stop() });
+  lifecycle.add({
+    name: "server",
+    async start() {
+      server = await serveRpc({
+        host: options.host,
+        port: options.port,
+        services: [{ name: "Analyzer", unary: { Simulate: (bytes) => parts!.simulator.handle(bytes) } }],
+      });
+    },
+    drain: async () => void (await server?.drain(5000)),
+    stop: () => server?.stop(),
+  });
+  return {
+    lifecycle,
+    endpoints: () => ({
+      grpc: server!.address,
+      ...(observability ? { metrics: `${options.host}:${observability.port}` } : {}),
+    }),
+  };
+}
+
+function connectStreams(options: AnalyzerServiceOptions): Promise<LogStreams> {
+  const { natsUrl, hub, streamPrefix: prefix, dialTimeoutMs: timeoutMs } = options;
+  if (natsUrl !== undefined && hub === undefined) return connectNats({ servers: natsUrl, prefix, timeoutMs });
+  if (hub !== undefined && natsUrl === undefined) return connectHub({ address: hub, prefix, timeoutMs });
+  throw new KitError("options", "expected either --nats-url or --hub, so that the streams can be found");
+}
