@@ -53,30 +53,58 @@ export class Pool {
     const { slab, accounts, options } = this;
     const refuse = (reason: number): void =>
       this.rejections.add(arrival, message.hashes, i * 32, message.senders, i * 20, reason);
-    if (message.verdicts[i] !== 0) return refuse(message.verdicts[i]!);
-    if (message.gasLimits[i]! > options.blockGasLimit) return refuse(Reason.gasLimitOverBlock);
-    if (this.hashes.find(message.hashes, i * 32) >= 0) return refuse(Reason.duplicate);
+    if (message.verdicts[i] !== 0) {
+      refuse(message.verdicts[i]!);
+      return;
+    }
+    if (message.gasLimits[i]! > options.blockGasLimit) {
+      refuse(Reason.gasLimitOverBlock);
+      return;
+    }
+    if (this.hashes.find(message.hashes, i * 32) >= 0) {
+      refuse(Reason.duplicate);
+      return;
+    }
     const account = accounts.findOrAdd(message.senders, i * 20, this.announced);
-    if (account < 0) return refuse(Reason.poolFull);
+    if (account < 0) {
+      refuse(Reason.poolFull);
+      return;
+    }
     const nonce = message.nonces[i]!;
     const flags = accounts.flags[account]!;
     let gap = 0;
     if ((flags & known) !== 0) {
-      if (nonce < accounts.next[account]!) return refuse(Reason.nonceTooLow);
+      if (nonce < accounts.next[account]!) {
+        refuse(Reason.nonceTooLow);
+        return;
+      }
       const open = accounts.open[account]!;
-      if (open >= 0 && nonce === slab.nonce[open]) return refuse(Reason.underpriced);
+      if (open >= 0 && nonce === slab.nonce[open]) {
+        refuse(Reason.underpriced);
+        return;
+      }
       gap = nonce - accounts.next[account]! - accounts.count[account]! - (open >= 0 ? 1 : 0);
-      if (gap > options.maxNonceGap) return refuse(Reason.nonceTooFar);
+      if (gap > options.maxNonceGap) {
+        refuse(Reason.nonceTooFar);
+        return;
+      }
     }
     const replaced = this.pendingWithNonce(account, nonce);
     if (replaced >= 0) {
-      if (!this.outbids(message.feeCaps[i]!, message.tipCaps[i]!, replaced))
-        return refuse(Reason.underpriced);
+      if (!this.outbids(message.feeCaps[i]!, message.tipCaps[i]!, replaced)) {
+        refuse(Reason.underpriced);
+        return;
+      }
       this.reject(replaced, Reason.replaced);
     } else {
-      if (accounts.count[account]! >= options.senderTransactions) return refuse(Reason.senderLimit);
-      if (this.pending >= options.poolTransactions && !(gap <= 0 && this.evictOne()))
-        return refuse(Reason.poolFull);
+      if (accounts.count[account]! >= options.senderTransactions) {
+        refuse(Reason.senderLimit);
+        return;
+      }
+      if (this.pending >= options.poolTransactions && !(gap <= 0 && this.evictOne())) {
+        refuse(Reason.poolFull);
+        return;
+      }
     }
     const row = slab.allocate();
     slab.account[row] = account;

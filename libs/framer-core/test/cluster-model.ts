@@ -6,7 +6,7 @@ import { decode, schemaIdOf } from "@velarium/columns";
 import { keccak256 } from "@velarium/hash-kernel";
 import { AccessKind, Domain, SLOT_KEY_BYTES, SlotIds, storageKey, writeFieldKey } from "@velarium/slots";
 import { RlpWriter, scanTransaction, TxScan } from "@velarium/tx-codec";
-import { Analyzed, BlockChunk, BlockClose, BlockOpen, Frame, Outcome, Reason, Shape } from "@velarium/wire";
+import { BlockChunk, BlockClose, BlockOpen, Frame, Outcome, Reason, Shape } from "@velarium/wire";
 import { DEFAULT_OPTIONS, Framer, type FramerOptions, type FramerStart } from "../src/index.ts";
 
 export const ids = new SlotIds(new Uint8Array(32).fill(7), 4);

@@ -210,7 +210,7 @@ class FramerService implements RunnableService {
           encode(Stripe, { epoch, number, stripe }),
         );
         this.current = { number, stripes };
-        stripes.forEach((stripe, shard) => this.shards.send(shard, stripe));
+        for (const [shard, stripe] of stripes.entries()) this.shards.send(shard, stripe);
       },
       readRoots: (number) => {
         this.shards.records(number).then(
@@ -255,14 +255,13 @@ class FramerService implements RunnableService {
     this.current = undefined;
     let bytes = 0;
     for (const chunk of chunks) bytes += chunk.length;
-    chunks.forEach((chunk, index) =>
+    for (const [index, chunk] of chunks.entries())
       this.blocks!.append(chunk, (sequence) => {
         if (index !== chunks.length - 1) return;
         this.keptBlocks.push({ sequence, bytes });
         this.keptBytes += bytes;
         this.trim(number);
-      }),
-    );
+      });
   }
 
   /** Lets go of what lies below the durable height; an error here only means that more is kept. */

@@ -42,7 +42,7 @@ export class ShardLinks {
     const all = new Promise<void>((resolve) => {
       this.waiting = resolve;
     });
-    this.connections.forEach((_, shard) => this.open(shard));
+    for (let shard = 0; shard < this.count; shard++) this.open(shard);
     await all;
   }
 
@@ -112,14 +112,13 @@ export class ShardLinks {
       rows.map(async (mine, shard) => {
         if (mine.length === 0) return;
         const packed = new Uint8Array(mine.length * SLOT_KEY_BYTES);
-        mine.forEach((row, i) =>
-          packed.set(keys.subarray(row * SLOT_KEY_BYTES, (row + 1) * SLOT_KEY_BYTES), i * SLOT_KEY_BYTES),
-        );
+        for (const [i, row] of mine.entries())
+          packed.set(keys.subarray(row * SLOT_KEY_BYTES, (row + 1) * SLOT_KEY_BYTES), i * SLOT_KEY_BYTES);
         const reply = decode(
           GetReply,
           await this.call(shard, encode(GetRequest, { height: -1, keys: packed })),
         );
-        mine.forEach((row, i) => out.set(reply.values.subarray(i * 32, i * 32 + 32), row * 32));
+        for (const [i, row] of mine.entries()) out.set(reply.values.subarray(i * 32, i * 32 + 32), row * 32);
       }),
     );
   }
