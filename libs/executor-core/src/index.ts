@@ -7,3 +7,10 @@
  */
 export { ExecutorCore, type ExecutorCoreOptions, type ExecutorEffects } from "./window/core.ts";
 export { ExecutorError, type ExecutorErrorCode } from "./window/error.ts";
+export { createExecutorCore } from "./core.ts";
+export {
+  DEFAULT_CACHE_ROWS,
+  DEFAULT_CODE_CACHE_BYTES,
+  type ExecutorOptions,
+  type ExecutorStats,
+} from "./options.ts";
