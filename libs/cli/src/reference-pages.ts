@@ -181,7 +181,7 @@ function protosPage(): string {
     const from = text.search(/^(\/\/.*\n)*(service|message) /m);
     body.push(`### ${file}`, `\`\`\`proto\n${text.slice(Math.max(0, from)).trim()}\n\`\`\``);
   }
-  const schemas = Object.values(wire)
+  const schemas = Object.values(wire as unknown as Record<string, unknown>)
     .filter(isSchema)
     .sort((a, b) => a.id - b.id);
   body.push("## Schemas");
