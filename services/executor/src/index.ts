@@ -1,1 +1,2 @@
-export {};
+export { executorOptions } from "./options.ts";
+export { createExecutorService } from "./service.ts";

@@ -1,0 +1,77 @@
+/** A stream to another service that is opened again whenever it ends. */
+import { dial, type PackedStream, type RpcConnection } from "@velarium/rpc";
+
+export interface LinkEvents {
+  onOpen?(): void;
+  onMessage(bytes: Uint8Array): void;
+  /** The stream is gone; another is on its way. */
+  onLost(): void;
+}
+
+const RETRY_MS = 200;
+
+export class Link {
+  private readonly address: string;
+  private readonly service: string;
+  private readonly method: string;
+  private readonly events: LinkEvents;
+  private connection: RpcConnection | undefined;
+  private stream: PackedStream | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(address: string, service: string, method: string, events: LinkEvents) {
+    this.address = address;
+    this.service = service;
+    this.method = method;
+    this.events = events;
+  }
+
+  /** @throws RpcError `unreachable` */
+  async start(timeoutMs: number): Promise<void> {
+    this.connection = await dial(this.address, { timeoutMs });
+    if (this.stopped) this.connection.close();
+    else this.open();
+  }
+
+  /** Sends, unless the stream is gone: then `onLost` was or will be called. */
+  send(bytes: Uint8Array): void {
+    if (this.stream && !this.stream.isClosed) this.stream.send(bytes);
+  }
+
+  /** Ends the stream, so that the other side notices and a fresh one begins. */
+  reset(): void {
+    this.stream?.close();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.stream?.close();
+    this.connection?.close();
+  }
+
+  private open(): void {
+    const stream = this.connection!.openStream(this.service, this.method);
+    this.stream = stream;
+    stream.onClose(() => {
+      this.stream = undefined;
+      if (this.stopped) return;
+      this.events.onLost();
+      this.timer = setTimeout(() => this.reopen(), RETRY_MS);
+    });
+    stream.onMessage((bytes) => this.events.onMessage(bytes));
+    this.events.onOpen?.();
+  }
+
+  private reopen(): void {
+    this.connection!.ready().then(
+      () => {
+        if (!this.stopped) this.open();
+      },
+      () => {
+        if (!this.stopped) this.timer = setTimeout(() => this.reopen(), RETRY_MS);
+      },
+    );
+  }
+}

@@ -1,0 +1,129 @@
+/** Wires the executor's core to scheduler, framer and shards. */
+import { createEthereumRules } from "@velarium/chain-rules";
+import { encode } from "@velarium/columns";
+import { createReferenceEngine } from "@velarium/engine";
+import { createExecutorCore, type ExecutorStats } from "@velarium/executor-core";
+import { keepsEmptyAccounts, readGenesis } from "@velarium/genesis";
+import { type RpcServer, serveRpc } from "@velarium/rpc";
+import {
+  createMetricRegistry,
+  defineMetrics,
+  Lifecycle,
+  type ObservabilityServer,
+  type RunnableService,
+  type ServiceContext,
+  serveObservability,
+} from "@velarium/service-kit";
+import { ExecutorHello } from "@velarium/wire";
+import { Link } from "./link.ts";
+import type { executorOptions } from "./options.ts";
+
+const DRAIN_POLL_MS = 20;
+
+export function createExecutorService({ options, log }: ServiceContext<typeof executorOptions.definitions>): RunnableService {
+  const genesis = readGenesis(options.genesis);
+  const keepsEmpty = keepsEmptyAccounts(genesis);
+  const lifecycle = new Lifecycle({ onPartError: (part, error) => log.error({ err: error, part }, "a part did not stop in good order") });
+  let server: RpcServer | undefined;
+  let observability: ObservabilityServer | undefined;
+
+  const core = createExecutorCore(
+    {
+      rules: createEthereumRules(genesis.config),
+      engine: createReferenceEngine({ keepsEmptyAccounts: keepsEmpty }),
+      shards: options.shards.length,
+      partitions: options.partitions,
+      chainSecret: new Uint8Array(Buffer.from(options.chainSecret, "hex")),
+      cacheRows: options.cacheRows,
+      codeCacheBytes: options.codeCacheBytes,
+      keepsEmptyAccounts: keepsEmpty,
+    },
+    {
+      toShard: (shard, bytes) => shards[shard]!.send(bytes),
+      toFramer: (bytes) => framer.send(bytes),
+      toScheduler: (bytes) => scheduler.send(bytes),
+      failed: (error) => {
+        log.error({ err: error }, "the epoch cannot go on here: leaving it");
+        scheduler.reset();
+      },
+    },
+  );
+  /** Leaving the scheduler's stream begins another epoch, in which everything is repeated. */
+  const leave = (what: string): void => {
+    log.warn(`${what} went away: leaving the epoch`);
+    core.lost();
+    scheduler.reset();
+  };
+  const shards = options.shards.map(
+    (address, shard) => new Link(address, "StateShard", "Slots", { onMessage: (bytes) => core.onShard(shard, bytes), onLost: () => leave(`shard ${shard}`) }),
+  );
+  const framer = new Link(options.framer, "Framer", "Receipts", { onMessage: () => {}, onLost: () => leave("the framer") });
+  const scheduler = new Link(options.scheduler, "Scheduler", "Execute", {
+    onOpen: () => scheduler.send(encode(ExecutorHello, { capacity: options.capacity, name: new TextEncoder().encode(options.name) })),
+    onMessage: (bytes) => core.onScheduler(bytes),
+    onLost: () => core.lost(),
+  });
+  const registry = createMetricRegistry({ service: options.name });
+  defineExecutorMetrics(registry, core.stats, () => core.inFlight);
+
+  lifecycle.add({
+    name: "health",
+    start: async () => {
+      server = await serveRpc({ host: options.host, port: options.port, services: [] });
+    },
+    stop: () => server?.stop(),
+  });
+  lifecycle.add({
+    name: "streams",
+    start: async () => {
+      await Promise.all([...shards, framer].map((link) => link.start(options.dialTimeoutMs)));
+      await scheduler.start(options.dialTimeoutMs);
+    },
+    drain: async () => {
+      while (!core.isIdle) await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    },
+    stop: () => {
+      scheduler.stop();
+      for (const link of [...shards, framer]) link.stop();
+    },
+  });
+  if (options.metricsPort !== undefined) {
+    const port = options.metricsPort;
+    lifecycle.add({
+      name: "metrics",
+      start: async () => {
+        observability = await serveObservability({ host: options.host, port, registry, state: () => lifecycle.state });
+      },
+      stop: () => observability?.stop(),
+    });
+  }
+  return {
+    lifecycle,
+    endpoints: () => ({ grpc: server!.address, ...(observability ? { metrics: `${options.host}:${observability.port}` } : {}) }),
+  };
+}
+
+function defineExecutorMetrics(registry: Parameters<typeof defineMetrics>[0], stats: ExecutorStats, inFlight: () => number): void {
+  const counter = (name: string, help: string, key: keyof ExecutorStats) =>
+    ({ kind: "counter", name: `velarium_executor_${name}_total`, help, collect: () => stats[key] }) as const;
+  defineMetrics(registry, {
+    transfers: counter("transfers", "Plain transfers run without an engine.", "transfers"),
+    contracts: counter("contracts", "Transactions run by the engine.", "contracts"),
+    chainWork: counter("chain_work", "Work of the chain rules at block open and close.", "chainWork"),
+    tail: counter("tail", "Transactions of marked tails.", "tail"),
+    included: counter("included", "Outcomes: included.", "included"),
+    returned: counter("returned", "Outcomes: returned to the pool.", "returned"),
+    rejected: counter("rejected", "Outcomes: rejected.", "rejected"),
+    divergences: counter("divergences", "Transactions that left their declared accesses.", "diverged"),
+    cacheHits: counter("cache_hits", "Reads served from the slot cache.", "cacheHits"),
+    localWaits: counter("local_waits", "Reads that waited for a version made here.", "localWaits"),
+    shardReads: counter("shard_reads", "Reads asked of home shards.", "shardReads"),
+    codeReads: counter("code_reads", "Code asked of shards.", "codeReads"),
+    usefulGas: counter("useful_gas", "Gas of included transactions.", "usefulGas"),
+    executedGas: counter("executed_gas", "Gas of all that ran.", "executedGas"),
+    versions: counter("versions", "Versions published.", "versions"),
+    contributions: counter("contributions", "Delta contributions counted.", "contributions"),
+    staleEpoch: counter("stale_messages", "Messages of other epochs, ignored.", "staleEpoch"),
+    inFlight: { kind: "gauge", name: "velarium_executor_in_flight_transactions", help: "Taken and not run yet.", collect: inFlight },
+  });
+}
