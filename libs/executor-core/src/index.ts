@@ -5,8 +5,6 @@
  * here, publishes one version per declared write and one contribution per declared delta, sends
  * receipts at once and results after every shard has acknowledged what they depend on.
  */
-export { ExecutorCore, type ExecutorCoreOptions, type ExecutorEffects } from "./window/core.ts";
-export { ExecutorError, type ExecutorErrorCode } from "./window/error.ts";
 export { createExecutorCore } from "./core.ts";
 export {
   DEFAULT_CACHE_ROWS,
