@@ -2,6 +2,8 @@
 import { dial, type PackedStream, type RpcConnection } from "@velarium/rpc";
 
 export interface LinkEvents {
+  /** False: not yet, another attempt follows. Asked before the stream is opened again. */
+  mayOpen?(): boolean;
   onOpen?(): void;
   onMessage(bytes: Uint8Array): void;
   /** The stream is gone; another is on its way. */
@@ -25,6 +27,10 @@ export class Link {
     this.service = service;
     this.method = method;
     this.events = events;
+  }
+
+  get isOpen(): boolean {
+    return this.stream !== undefined && !this.stream.isClosed;
   }
 
   /** @throws RpcError `unreachable` */
@@ -65,13 +71,15 @@ export class Link {
   }
 
   private reopen(): void {
-    this.connection!.ready().then(
-      () => {
-        if (!this.stopped) this.open();
-      },
-      () => {
-        if (!this.stopped) this.timer = setTimeout(() => this.reopen(), RETRY_MS);
-      },
-    );
+    const later = (): void => {
+      if (!this.stopped) this.timer = setTimeout(() => this.reopen(), RETRY_MS);
+    };
+    if (this.events.mayOpen?.() === false) later();
+    else
+      this.connection!.ready().then(() => {
+        if (this.stopped) return;
+        if (this.events.mayOpen?.() === false) later();
+        else this.open();
+      }, later);
   }
 }

@@ -59,6 +59,8 @@ export function createExecutorService({ options, log }: ServiceContext<typeof ex
   );
   const framer = new Link(options.framer, "Framer", "Receipts", { onMessage: () => {}, onLost: () => leave("the framer") });
   const scheduler = new Link(options.scheduler, "Scheduler", "Execute", {
+    // An epoch begins with the executors that are there: come only when every value and receipt has a way.
+    mayOpen: () => framer.isOpen && shards.every((shard) => shard.isOpen),
     onOpen: () => scheduler.send(encode(ExecutorHello, { capacity: options.capacity, name: new TextEncoder().encode(options.name) })),
     onMessage: (bytes) => core.onScheduler(bytes),
     onLost: () => core.lost(),
@@ -83,6 +85,7 @@ export function createExecutorService({ options, log }: ServiceContext<typeof ex
       while (!core.isIdle) await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     },
     stop: () => {
+      core.lost();
       scheduler.stop();
       for (const link of [...shards, framer]) link.stop();
     },
