@@ -9,13 +9,7 @@ import {
   NO_WORDS,
   toExecutable,
 } from "@velarium/engine";
-import {
-  AccessKind,
-  Domain,
-  SLOT_KEY_BYTES,
-  type SlotIds,
-  WORD_BYTES,
-} from "@velarium/slots";
+import { AccessKind, Domain, SLOT_KEY_BYTES, type SlotIds, WORD_BYTES } from "@velarium/slots";
 import { decodeTransaction, TxError } from "@velarium/tx-codec";
 import { GrantMode, Reason, Shape } from "@velarium/wire";
 import { type BlockHashes, blockNumberOf } from "./block-hashes.ts";
@@ -221,7 +215,10 @@ export class ContractRun {
     } catch (error) {
       // What the interpreter cannot do it cannot do anywhere, so every executor gives the same answer.
       if (error instanceof TxError) this.reason = Reason.malformed;
-      else if (error instanceof EngineError && (error.code === "INTERNAL" || error.code === "TOO_MANY_RESTARTS"))
+      else if (
+        error instanceof EngineError &&
+        (error.code === "INTERNAL" || error.code === "TOO_MANY_RESTARTS")
+      )
         this.reason = Reason.internal;
       else throw error;
       return without("rejected");
@@ -273,7 +270,10 @@ export class ContractRun {
         continue;
       }
       if (!isTail)
-        throw new ExecutorError("chain-work", `chain work of block ${block.number} writes what it did not declare`);
+        throw new ExecutorError(
+          "chain-work",
+          `chain work of block ${block.number} writes what it did not declare`,
+        );
       const key = extras.keys.slice(k * SLOT_KEY_BYTES, (k + 1) * SLOT_KEY_BYTES);
       this.extraValues.push(await this.extraValue(key));
     }
@@ -282,8 +282,7 @@ export class ContractRun {
 
   private async extraValue(key: Uint8Array): Promise<Uint8Array> {
     const written = this.writes.find(key);
-    if (written >= 0)
-      return this.result.writes.words.slice(written * WORD_BYTES, (written + 1) * WORD_BYTES);
+    if (written >= 0) return this.result.writes.words.slice(written * WORD_BYTES, (written + 1) * WORD_BYTES);
     const value = (await this.view.fetch(key)).slice();
     const added = this.deltas.find(key);
     if (added >= 0) addWord(value, 0, this.result.deltas.words, added * WORD_BYTES);

@@ -140,8 +140,7 @@ export class ExecutorCore {
     this.window?.end();
     this.cache.clear();
     this.hashes = new BlockHashes();
-    for (let i = 0; i < numbers.length; i++)
-      this.hashes.set(numbers[i]!, hashes.slice(i * 32, (i + 1) * 32));
+    for (let i = 0; i < numbers.length; i++) this.hashes.set(numbers[i]!, hashes.slice(i * 32, (i + 1) * 32));
     this.currentEpoch = epoch;
     this.completeThrough = -1;
     const { options, stats, cache, codes, ids, effects } = this;

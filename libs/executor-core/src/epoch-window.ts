@@ -7,14 +7,7 @@ import type { Message } from "@velarium/columns";
 import { type ExecutionResult, TransferPath } from "@velarium/engine";
 import { AccessKind, SLOT_KEY_BYTES, WORD_BYTES } from "@velarium/slots";
 import { scanTransaction, TxScan } from "@velarium/tx-codec";
-import {
-  type BlockContext,
-  type BlockFees,
-  type Dispatch,
-  Outcome,
-  Reason,
-  Shape,
-} from "@velarium/wire";
+import { type BlockContext, type BlockFees, type Dispatch, Outcome, Reason, Shape } from "@velarium/wire";
 import { BlockState } from "./block-state.ts";
 import { ContractRun, type EpochParts } from "./contract-run.ts";
 import { DispatchBatch } from "./dispatch-batch.ts";
@@ -188,13 +181,7 @@ export class EpochWindow {
   }
 
   /** Publishes a version, keeps it at hand and hands it to those here that wait for it. */
-  private write(
-    batch: DispatchBatch,
-    access: number,
-    seq: number,
-    value: Uint8Array,
-    valueAt: number,
-  ): void {
+  private write(batch: DispatchBatch, access: number, seq: number, value: Uint8Array, valueAt: number): void {
     const hi = batch.message.accessHi[access]!;
     const lo = batch.message.accessLo[access]!;
     const keyAt = access * SLOT_KEY_BYTES;
@@ -251,15 +238,7 @@ export class EpochWindow {
     const feeGen = message.feeGens[index]!;
     if (feeGen >= 0) {
       const fee = run.feeContribution();
-      block.deltas.add(
-        block.beneficiaryHi,
-        block.beneficiaryLo,
-        feeGen,
-        block.beneficiaryKey,
-        0,
-        fee,
-        0,
-      );
+      block.deltas.add(block.beneficiaryHi, block.beneficiaryLo, feeGen, block.beneficiaryKey, 0, fee, 0);
       stats.contributions++;
     }
     const { extras } = run;

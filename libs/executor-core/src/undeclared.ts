@@ -1,13 +1,6 @@
 /** Accesses that a declaration does not cover: what a diverged transaction taught, what the marked tail did besides. */
 import type { AccessColumns } from "@velarium/engine";
-import {
-  AccessKind,
-  covers,
-  Domain,
-  keysEqual,
-  SLOT_KEY_BYTES,
-  type SlotIds,
-} from "@velarium/slots";
+import { AccessKind, covers, Domain, keysEqual, SLOT_KEY_BYTES, type SlotIds } from "@velarium/slots";
 import type { KeyIndex } from "./key-index.ts";
 import type { IdentifiedAccesses } from "./outcome-messages.ts";
 

@@ -1,7 +1,7 @@
 /** Scheduler, shards and executors as cores in one place; every message takes a turn that a seeded die decides. */
 import { configOfFork, createEthereumRules } from "@velarium/chain-rules";
 import { decode, encode, type Message, schemaIdOf } from "@velarium/columns";
-import { createReferenceEngine, MemoryState } from "@velarium/engine";
+import { createReferenceEngine, type MemoryState } from "@velarium/engine";
 import { createSchedulerCore, type SchedulerCore } from "@velarium/scheduler-core";
 import { ShardCore } from "@velarium/shard-core";
 import {
@@ -82,7 +82,10 @@ export function frameOf(block: number, frame: number, firstSeq: number, txs: rea
     shapes: Uint8Array.from(txs, (tx) => tx.shape),
     gasLimits: new Float64Array(txs.length).fill(100_000),
     senders: concat(txs.map((tx) => tx.sender)),
-    raw: { ends: Uint32Array.from(txs, (tx) => (rawEnd += tx.raw.length)), blob: concat(txs.map((tx) => tx.raw)) },
+    raw: {
+      ends: Uint32Array.from(txs, (tx) => (rawEnd += tx.raw.length)),
+      blob: concat(txs.map((tx) => tx.raw)),
+    },
     accessEnds: Uint32Array.from(txs, (tx) => (accessEnd += tx.accesses.length)),
     accessHi: Uint32Array.from(found, ([hi]) => hi),
     accessLo: Uint32Array.from(found, ([, lo]) => lo),
@@ -162,7 +165,9 @@ export class TestCluster {
       },
     );
     for (let s = 0; s < shards; s++) {
-      const owned = Array.from({ length: PARTITIONS }, (_, p) => p).filter((p) => shardOfPartition(p, shards) === s);
+      const owned = Array.from({ length: PARTITIONS }, (_, p) => p).filter(
+        (p) => shardOfPartition(p, shards) === s,
+      );
       const shard = new ShardCore({
         owned,
         state: {
@@ -240,7 +245,9 @@ export class TestCluster {
   }
 
   hash(number: number): void {
-    this.scheduler.onFramer(encode(BlockHash, { epoch: 1, number, hash: new Uint8Array(32).fill(number + 1) }));
+    this.scheduler.onFramer(
+      encode(BlockHash, { epoch: 1, number, hash: new Uint8Array(32).fill(number + 1) }),
+    );
   }
 
   open(number: number, firstSeq: number): void {

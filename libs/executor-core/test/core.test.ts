@@ -1,5 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import {
+  BEACON_ROOTS_ADDRESS,
+  CONSOLIDATION_REQUESTS_ADDRESS,
+  HISTORY_STORAGE_ADDRESS,
+  WITHDRAWAL_REQUESTS_ADDRESS,
+} from "@velarium/chain-rules";
+import { encode } from "@velarium/columns";
+import {
   type BlockContext,
   bigIntToWord,
   codeHash,
@@ -7,9 +14,10 @@ import {
   toExecutable,
   wordToBigInt,
 } from "@velarium/engine";
-import { AccessKind, Domain, encodeCodeWord, fieldKey, storageKey } from "@velarium/slots";
+import { SYSTEM_CONTRACTS } from "@velarium/genesis";
+import { AccessKind, blockHashKey, Domain, encodeCodeWord, fieldKey, storageKey } from "@velarium/slots";
 import { decodeTransaction, encodeTransaction, placeholderSignature } from "@velarium/tx-codec";
-import { Outcome, Reason, Shape } from "@velarium/wire";
+import { BlockHash, Outcome, Reason, Shape } from "@velarium/wire";
 import {
   BASE_FEE,
   BENEFICIARY,
@@ -245,5 +253,64 @@ describe("the executor core between scheduler and shards", () => {
     const extra = cluster.results.find(({ seqs }) => seqs.includes(4))!;
     expect([...extra.extraKinds]).toContain(W);
     expect(cluster.completed).toBe(2);
+  });
+
+  it("does the chain's own work, and waits for the parent's hash", async () => {
+    const state = genesis(2);
+    for (const { address, code: bytes } of SYSTEM_CONTRACTS) {
+      state.addCode(bytes!);
+      const hashPrefix = codeHash(bytes!).subarray(0, 28);
+      state.set(code(address), encodeCodeWord({ flags: 0, incarnation: 0, hashPrefix }));
+    }
+    const slot = (address: Uint8Array, n: number) => storageKey(address, bigIntToWord(BigInt(n)));
+    const openWork = (number: number): TestTx => ({
+      shape: Shape.blockOpen,
+      sender: new Uint8Array(20),
+      raw: new Uint8Array(0),
+      accesses: [
+        { key: code(BEACON_ROOTS_ADDRESS), kind: R },
+        { key: slot(BEACON_ROOTS_ADDRESS, BLOCK_TIME + number), kind: W },
+        { key: slot(BEACON_ROOTS_ADDRESS, BLOCK_TIME + number + 8191), kind: W },
+        { key: code(HISTORY_STORAGE_ADDRESS), kind: R },
+        { key: slot(HISTORY_STORAGE_ADDRESS, number - 1), kind: W },
+        { key: blockHashKey(number - 1), kind: AccessKind.H },
+      ],
+    });
+    const closeWork: TestTx = {
+      shape: Shape.blockClose,
+      sender: new Uint8Array(20),
+      raw: new Uint8Array(0),
+      accesses: [WITHDRAWAL_REQUESTS_ADDRESS, CONSOLIDATION_REQUESTS_ADDRESS].flatMap((address) => [
+        { key: code(address), kind: R },
+        ...[0, 1, 2, 3].map((n) => ({ key: slot(address, n), kind: W })),
+      ]),
+    };
+    const cluster = new TestCluster(state, 2, 2, generator(13));
+    let seq = 1;
+    for (const number of [1, 2]) {
+      cluster.open(number, seq);
+      const pay = transfer(account(0), account(1), number - 1, 5n);
+      cluster.scheduler.onFrames(frameOf(number, 0, seq, [openWork(number), pay]));
+      cluster.scheduler.onFrames(frameOf(number, 1, seq + 2, [closeWork], 1));
+      seq += 3;
+      cluster.close(number, seq - 1, 3);
+    }
+    await cluster.settle();
+    expect(cluster.failures).toEqual([]);
+    // The hash of block 1 is not known yet: only what needs it is missing.
+    expect(cluster.completed).toBe(1);
+    expect(cluster.outcomes.has(4)).toBe(false);
+    expect(cluster.outcomes.get(5)).toBe(Outcome.included);
+    for (const executor of cluster.executors)
+      executor.onScheduler(encode(BlockHash, { epoch: 1, number: 1, hash: new Uint8Array(32).fill(2) }));
+    await cluster.settle();
+    expect(cluster.failures).toEqual([]);
+    expect(cluster.completed).toBe(2);
+    expect(cluster.read(slot(HISTORY_STORAGE_ADDRESS, 0), 6)).toEqual(new Uint8Array(32).fill(1));
+    expect(cluster.read(slot(HISTORY_STORAGE_ADDRESS, 1), 6)).toEqual(new Uint8Array(32).fill(2));
+    expect(cluster.read(slot(BEACON_ROOTS_ADDRESS, BLOCK_TIME + 2 + 8191), 6)).toEqual(
+      new Uint8Array(32).fill(3),
+    );
+    expect(cluster.results.every(({ extraEnds }) => extraEnds.length === 0)).toBe(true);
   });
 });

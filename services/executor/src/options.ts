@@ -6,7 +6,10 @@ const count = z.number().int().min(1);
 
 export const executorOptions = defineOptions({
   ...serviceOptions,
-  genesis: { type: z.string(), doc: "Genesis file in geth's format; the rules of execution follow from its config." },
+  genesis: {
+    type: z.string(),
+    doc: "Genesis file in geth's format; the rules of execution follow from its config.",
+  },
   scheduler: { type: z.string(), doc: "Address of the scheduler." },
   framer: { type: z.string(), doc: "Address of the framer, which takes receipts." },
   shards: { type: z.array(z.string()).min(1), doc: "Addresses of all state shards, in shard order." },
@@ -16,11 +19,35 @@ export const executorOptions = defineOptions({
     doc: "Keys slot ids, the same in the whole cluster; better given by the environment than by a flag.",
   },
   name: { type: z.string().max(64), default: "executor", doc: "Name shown by the scheduler." },
-  capacity: { type: count, default: 65_536, unit: "transactions", doc: "Transactions taken and not complete, at the most." },
-  engine: { type: z.enum(["reference"]), default: "reference", doc: "What runs contract code: reference is @ethereumjs/evm." },
-  cacheRows: { type: count, default: DEFAULT_CACHE_ROWS, unit: "slots", doc: "Slots kept at hand, 104 bytes each." },
-  codeCacheBytes: { type: count, default: DEFAULT_CODE_CACHE_BYTES, unit: "bytes", doc: "Contract code kept at hand." },
-  dialTimeoutMs: { type: count, default: 30_000, unit: "ms", doc: "How long to wait at the start for scheduler, framer and shards." },
+  capacity: {
+    type: count,
+    default: 65_536,
+    unit: "transactions",
+    doc: "Transactions taken and not complete, at the most.",
+  },
+  engine: {
+    type: z.enum(["reference"]),
+    default: "reference",
+    doc: "What runs contract code: reference is @ethereumjs/evm.",
+  },
+  cacheRows: {
+    type: count,
+    default: DEFAULT_CACHE_ROWS,
+    unit: "slots",
+    doc: "Slots kept at hand, 104 bytes each.",
+  },
+  codeCacheBytes: {
+    type: count,
+    default: DEFAULT_CODE_CACHE_BYTES,
+    unit: "bytes",
+    doc: "Contract code kept at hand.",
+  },
+  dialTimeoutMs: {
+    type: count,
+    default: 30_000,
+    unit: "ms",
+    doc: "How long to wait at the start for scheduler, framer and shards.",
+  },
 });
 
 export type ExecutorServiceOptions = OptionValues<typeof executorOptions.definitions>;

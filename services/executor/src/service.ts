@@ -20,10 +20,15 @@ import type { executorOptions } from "./options.ts";
 
 const DRAIN_POLL_MS = 20;
 
-export function createExecutorService({ options, log }: ServiceContext<typeof executorOptions.definitions>): RunnableService {
+export function createExecutorService({
+  options,
+  log,
+}: ServiceContext<typeof executorOptions.definitions>): RunnableService {
   const genesis = readGenesis(options.genesis);
   const keepsEmpty = keepsEmptyAccounts(genesis);
-  const lifecycle = new Lifecycle({ onPartError: (part, error) => log.error({ err: error, part }, "a part did not stop in good order") });
+  const lifecycle = new Lifecycle({
+    onPartError: (part, error) => log.error({ err: error, part }, "a part did not stop in good order"),
+  });
   let server: RpcServer | undefined;
   let observability: ObservabilityServer | undefined;
 
@@ -55,13 +60,23 @@ export function createExecutorService({ options, log }: ServiceContext<typeof ex
     scheduler.reset();
   };
   const shards = options.shards.map(
-    (address, shard) => new Link(address, "StateShard", "Slots", { onMessage: (bytes) => core.onShard(shard, bytes), onLost: () => leave(`shard ${shard}`) }),
+    (address, shard) =>
+      new Link(address, "StateShard", "Slots", {
+        onMessage: (bytes) => core.onShard(shard, bytes),
+        onLost: () => leave(`shard ${shard}`),
+      }),
   );
-  const framer = new Link(options.framer, "Framer", "Receipts", { onMessage: () => {}, onLost: () => leave("the framer") });
+  const framer = new Link(options.framer, "Framer", "Receipts", {
+    onMessage: () => {},
+    onLost: () => leave("the framer"),
+  });
   const scheduler = new Link(options.scheduler, "Scheduler", "Execute", {
     // An epoch begins with the executors that are there: come only when every value and receipt has a way.
     mayOpen: () => framer.isOpen && shards.every((shard) => shard.isOpen),
-    onOpen: () => scheduler.send(encode(ExecutorHello, { capacity: options.capacity, name: new TextEncoder().encode(options.name) })),
+    onOpen: () =>
+      scheduler.send(
+        encode(ExecutorHello, { capacity: options.capacity, name: new TextEncoder().encode(options.name) }),
+      ),
     onMessage: (bytes) => core.onScheduler(bytes),
     onLost: () => core.lost(),
   });
@@ -95,18 +110,30 @@ export function createExecutorService({ options, log }: ServiceContext<typeof ex
     lifecycle.add({
       name: "metrics",
       start: async () => {
-        observability = await serveObservability({ host: options.host, port, registry, state: () => lifecycle.state });
+        observability = await serveObservability({
+          host: options.host,
+          port,
+          registry,
+          state: () => lifecycle.state,
+        });
       },
       stop: () => observability?.stop(),
     });
   }
   return {
     lifecycle,
-    endpoints: () => ({ grpc: server!.address, ...(observability ? { metrics: `${options.host}:${observability.port}` } : {}) }),
+    endpoints: () => ({
+      grpc: server!.address,
+      ...(observability ? { metrics: `${options.host}:${observability.port}` } : {}),
+    }),
   };
 }
 
-function defineExecutorMetrics(registry: Parameters<typeof defineMetrics>[0], stats: ExecutorStats, inFlight: () => number): void {
+function defineExecutorMetrics(
+  registry: Parameters<typeof defineMetrics>[0],
+  stats: ExecutorStats,
+  inFlight: () => number,
+): void {
   const counter = (name: string, help: string, key: keyof ExecutorStats) =>
     ({ kind: "counter", name: `velarium_executor_${name}_total`, help, collect: () => stats[key] }) as const;
   defineMetrics(registry, {
@@ -127,6 +154,11 @@ function defineExecutorMetrics(registry: Parameters<typeof defineMetrics>[0], st
     versions: counter("versions", "Versions published.", "versions"),
     contributions: counter("contributions", "Delta contributions counted.", "contributions"),
     staleEpoch: counter("stale_messages", "Messages of other epochs, ignored.", "staleEpoch"),
-    inFlight: { kind: "gauge", name: "velarium_executor_in_flight_transactions", help: "Taken and not run yet.", collect: inFlight },
+    inFlight: {
+      kind: "gauge",
+      name: "velarium_executor_in_flight_transactions",
+      help: "Taken and not run yet.",
+      collect: inFlight,
+    },
   });
 }
