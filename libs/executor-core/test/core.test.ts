@@ -183,7 +183,7 @@ describe("the executor core between scheduler and shards", () => {
       const accounts = 8;
       const blocks = [0, 1, 2].map(() => [] as TestTx[]);
       const stream = randomStream(random, accounts, 240);
-      stream.forEach((tx, i) => blocks[Math.floor(i / 80)]!.push(tx));
+      for (const [i, tx] of stream.entries()) blocks[Math.floor(i / 80)]!.push(tx);
       const state = genesis(accounts);
       const expected = copyOf(state);
       const cluster = new TestCluster(state, executors, shards, random, seed % 2 === 0 ? 16 : 4096);
