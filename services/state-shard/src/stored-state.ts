@@ -25,7 +25,7 @@ export function openStoredState(options: StateShardOptions): StoredState {
   const owned = Array.from({ length: options.partitions }, (_, p) => p).filter((p) => shardOfPartition(p, options.shards) === options.shard);
   const store = StateStore.open({
     dir: options.data ?? null,
-    chain: { chainId: createEthereumRules(genesis.config).chainId, genesisHash: identity },
+    chain: { chainId: createEthereumRules(genesis.config).chainId, genesisHash: Buffer.from(identity).toString("hex") },
     partitions: options.partitions,
     owned,
     cacheBytes: options.cacheBytes,
