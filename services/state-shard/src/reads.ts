@@ -1,12 +1,13 @@
 /** `StateShard.Read`: committed values, code, proofs and records, by unary calls. */
 import { type BytesColumn, BytesVector, decode, encode, schemaIdOf } from "@velarium/columns";
-import { CODE_HASH_PREFIX_BYTES, SLOT_KEY_BYTES, WORD_BYTES } from "@velarium/slots";
+import { CODE_HASH_PREFIX_BYTES, hashKey, partitionOf, SLOT_KEY_BYTES, WORD_BYTES } from "@velarium/slots";
 import { proveSlot, StateError } from "@velarium/state-tree";
 import { CodeReply, CodeRequest, GetReply, GetRequest, ProveReply, ProveRequest, RecordReply, RecordRequest } from "@velarium/wire";
 import { readRecord, type StoredState } from "./stored-state.ts";
 
 /** Keys of one request; a client splits more. */
 const MAX_KEYS = 65_536;
+const ROOT_BYTES = 32;
 const NOTHING = new Uint8Array(0);
 /** Status in replies: the height is outside the undo window, or the record is not here. */
 const GONE = 1;
@@ -65,10 +66,19 @@ function prove({ store, owned }: StoredState, request: Uint8Array): Uint8Array {
   let roots: Uint8Array = NOTHING;
   const status = within(() => {
     roots = store.partitionRoots(at);
-    // The zero key asks for roots only: it is nobody's slot.
-    if (key.some((byte) => byte !== 0)) proof = new Uint8Array(Buffer.from(JSON.stringify(proveSlot(store, key, at))));
+    // A shard that does not hold the key answers with its roots alone.
+    if (!owned.includes(partitionOf(hashKey(key), 0, store.partitions))) return;
+    const proven = proveSlot(store, key, at, scattered(roots, owned, store.partitions));
+    proof = new Uint8Array(Buffer.from(JSON.stringify(proven)));
   });
   return encode(ProveReply, { height: at, status, proof, partitions: Uint8Array.from(owned), roots });
+}
+
+/** Roots at the places of their partitions. Others' stay zero: the client has all roots and makes the path above them. */
+function scattered(roots: Uint8Array, owned: ArrayLike<number>, partitions: number): Uint8Array {
+  const all = new Uint8Array(partitions * ROOT_BYTES);
+  for (let i = 0; i < owned.length; i++) all.set(roots.subarray(i * ROOT_BYTES, (i + 1) * ROOT_BYTES), owned[i]! * ROOT_BYTES);
+  return all;
 }
 
 function getRecord({ store, owned }: StoredState, request: Uint8Array): Uint8Array {

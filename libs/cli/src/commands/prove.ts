@@ -1,5 +1,6 @@
 /** `velarium prove` and `velarium verify-proof`: proofs of one slot, and their standalone check. */
 import { readFileSync, writeFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
 import { renderPairs } from "@velarium/report";
 import { Domain, decodeCodeWord, fieldKey } from "@velarium/slots";
 import { Command, Option } from "commander";
@@ -86,12 +87,12 @@ Examples:
       const file = await prove(await sourcesOf(flags), address, field, slot, flags.block ?? -1);
       const verdict = verifyProofFile(file);
       if (!verdict.ok) throw new Error(`the cluster gave a proof that does not hold: ${verdict.reason}`);
-      const text = `${JSON.stringify(file, null, 2)}\n`;
+      const json = `${JSON.stringify(file, null, 2)}\n`;
       if (flags.out === undefined) {
-        process.stdout.write(text);
+        process.stdout.write(json);
         return;
       }
-      writeFileSync(flags.out, text);
+      writeFileSync(flags.out, json);
       out.result({
         file: flags.out,
         block: file.block,
@@ -164,9 +165,9 @@ async function headerOf(url: string, block: number): Promise<FetchedHeader | und
   return undefined;
 }
 
-function requireAddress(text: string): Uint8Array {
-  const address = bytesOfHex(text, 20);
-  if (!address) throw new UsageError(`${text} is not an address: expected 0x and 40 hex digits`);
+function requireAddress(given: string): Uint8Array {
+  const address = bytesOfHex(given, 20);
+  if (!address) throw new UsageError(`${given} is not an address: expected 0x and 40 hex digits`);
   return address;
 }
 
@@ -205,11 +206,11 @@ Examples:
   velarium verify-proof balance.json
   velarium prove 0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266 | velarium verify-proof -`,
     )
-    .action((path: string, flags: VerifyProofFlags) => {
+    .action(async (path: string, flags: VerifyProofFlags) => {
       const out = createOutput(flags.json === true);
       if (flags.root !== undefined && !bytesOfHex(flags.root, 32))
         throw new UsageError(`--root ${flags.root}: expected 0x and 64 hex digits`);
-      const file = readProofFile(path);
+      const file = await readProofFile(path);
       const verdict = verifyProofFile(file, flags.root);
       out.result(verdict);
       if (!verdict.ok) {
@@ -237,9 +238,9 @@ Examples:
     });
 }
 
-function readProofFile(path: string): ProofFile {
+async function readProofFile(path: string): Promise<ProofFile> {
   try {
-    return JSON.parse(readFileSync(path === "-" ? 0 : path, "utf8")) as ProofFile;
+    return JSON.parse(path === "-" ? await text(process.stdin) : readFileSync(path, "utf8")) as ProofFile;
   } catch (error) {
     throw new UsageError(`${path}: ${(error as Error).message}`);
   }
