@@ -4,7 +4,10 @@ export default {
   testMatch: ["<rootDir>/{libs,services}/*/test/**/*.test.ts", "<rootDir>/{test-e2e,examples}/**/*.test.ts"],
   extensionsToTreatAsEsm: [".ts"],
   transform: {
-    "^.+\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2024" }, module: { type: "es6" } }],
+    "^.+\\.ts$": [
+      "@swc/jest",
+      { jsc: { parser: { syntax: "typescript" }, target: "es2024" }, module: { type: "es6" } },
+    ],
   },
   modulePathIgnorePatterns: ["<rootDir>/.fixtures", "/build/"],
   testTimeout: 60_000,

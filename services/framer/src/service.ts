@@ -21,7 +21,8 @@ import { AnalyzerClasses } from "./analyzer-classes.ts";
 import { LogWriter } from "./log-writer.ts";
 import { defineFramerMetrics } from "./metrics.ts";
 import type { FramerServiceOptions } from "./options.ts";
-import { readStart, replayInto, takeOver } from "./recovery.ts";
+import { announceMissing } from "./missing-blocks.ts";
+import { readStart, replayInto, type StartFacts, takeOver } from "./recovery.ts";
 import { ShardLinks } from "./shard-links.ts";
 
 /** Resolution of frame ages and block times. */
@@ -159,7 +160,7 @@ class FramerService implements RunnableService {
     const { options, log } = this;
     const genesis = readGenesis(options.genesis);
     const chain = createEthereumRules(genesis.config);
-    const start = await readStart(this.shards, options.partitions, genesis, chain);
+    const start = await this.inThisStream(await readStart(this.shards, options.partitions, genesis, chain));
     const frames = await this.streams!.open("frames");
     const earlier = await takeOver(frames);
     for (const [number, sequence] of earlier.opens) this.frameOpens.set(number, sequence);
@@ -171,6 +172,8 @@ class FramerService implements RunnableService {
     });
     this.frames = new LogWriter(frames, earlier.last, true, events(true));
     const blocks = await this.streams!.open("blocks");
+    const repeated = await announceMissing(this.shards, options.partitions, blocks, genesis.header.number);
+    if (repeated > 0) log.info({ blocks: repeated }, "durable blocks that the blocks stream lacked were announced");
     this.blocks = new LogWriter(blocks, (await blocks.info()).last, false, events(false));
     const framer = new Framer(
       {
@@ -200,6 +203,14 @@ class FramerService implements RunnableService {
       },
       "the framer continues above the durable height",
     );
+  }
+
+  /** A tx stream that ends below the watermark is another one than the record speaks of: its arrivals begin anew. */
+  private async inThisStream(start: StartFacts): Promise<StartFacts> {
+    const { last } = await this.tx!.info();
+    if (last + 1 >= start.watermark) return start;
+    this.log.warn({ last, watermark: start.watermark }, "the tx stream is a new one: it is read from its beginning");
+    return { ...start, watermark: 1, resolved: new Float64Array(0) };
   }
 
   private effects(): FramerEffects {

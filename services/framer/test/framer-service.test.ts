@@ -138,7 +138,10 @@ describe("framer service", () => {
       if (whole) records.push(decodeBlockRecord(whole));
     });
 
+    const tx = await streams.open("tx");
     const life = async (epoch: number, streamSeq: number, nonce: number, from: number) => {
+      // What the analyzer of this test says it has read.
+      expect(await tx.append(new Uint8Array(8))).toBe(streamSeq);
       const { values } = framerOptions.parse({
         argv: [
           ...["--genesis", genesis, "--hub", hub.address, "--stream-prefix", "test"],

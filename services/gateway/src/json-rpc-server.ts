@@ -84,7 +84,11 @@ export class JsonRpcServer {
     this.active++;
     try {
       const body = await readBody(request, this.options.maxBodyBytes);
-      if (body === undefined) return refuse(413, RpcCode.limit, `a request has at most ${this.options.maxBodyBytes} bytes`);
+      if (body === undefined) {
+        // What is still on its way is not read: the connection cannot carry another request.
+        response.setHeader("connection", "close");
+        return refuse(413, RpcCode.limit, `a request has at most ${this.options.maxBodyBytes} bytes`);
+      }
       send(200, await this.answer(body));
     } catch (error) {
       this.options.onInternalError?.(error, "");
@@ -150,9 +154,11 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<string | 
     let size = 0;
     request.on("data", (part: Buffer) => {
       size += part.length;
+      // Read on without keeping anything, so that the client gets to see the answer, but not without end.
       if (size > maxBytes) {
-        request.pause();
+        parts.length = 0;
         resolve(undefined);
+        if (size > maxBytes * 4) request.destroy();
       } else parts.push(part);
     });
     request.once("end", () => resolve(Buffer.concat(parts).toString("utf8")));

@@ -21,6 +21,7 @@ export interface RunFlags extends ClusterFlags {
   readonly workload: WorkloadKind;
   readonly txs: number;
   readonly seconds?: number;
+  readonly warmUp: number;
   readonly accounts: number;
   readonly hot: number;
   readonly contention: number;
@@ -47,6 +48,7 @@ export function runCommand(): Command {
     .addOption(new Option("--workload <kind>", "what the transactions do").choices(["native", "erc20", "swap", "mixed"]).default("mixed"))
     .option("--txs <n>", "transactions", wholeNumber(1), 50_000)
     .option("--seconds <n>", "feed for this time instead of a number of transactions", wholeNumber(1))
+    .option("--warm-up <s>", "the sustained rate is counted from then on", wholeNumber(0), 2)
     .option("--accounts <n>", "accounts that send and receive", wholeNumber(2), 10_000)
     .option("--hot <n>", "hot addresses (FAFO's skew)", wholeNumber(0), 100)
     .option("--contention <a>", "probability that an end is a hot address (FAFO's contention ratio)", fraction, 0.2)
@@ -119,6 +121,7 @@ async function runIn(data: string, flags: RunFlags, output: Output): Promise<Run
       usageBefore,
       usageAfter: target.cluster?.usage() ?? [],
       generatorCpuMs: (cpu.user + cpu.system) / 1000,
+      warmUpMs: flags.warmUp * 1000,
       metrics: await scrapeAll(target.metricsAddresses),
     };
   } finally {

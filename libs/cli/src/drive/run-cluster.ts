@@ -22,6 +22,9 @@ export interface Drive {
   readonly refused: ReadonlyMap<string, number>;
   /** From the first send to the last outcome. */
   readonly elapsedMs: number;
+  /** When feeding began and ended, on the clock of FollowedBlock.atMs. */
+  readonly startedAtMs: number;
+  readonly fedUntilMs: number;
 }
 
 const POLL_MS = 2;
@@ -35,6 +38,7 @@ export async function drive(batches: Iterable<FeedBatch>, options: DriveOptions)
     await follower.follow(streams);
     const started = performance.now();
     let fed = 0;
+    let fedUntilMs = started;
     const timer = setInterval(() => options.onProgress?.(follower.outcomes, fed, follower), 200);
     try {
       for (const batch of batches) {
@@ -43,13 +47,14 @@ export async function drive(batches: Iterable<FeedBatch>, options: DriveOptions)
         await feeder.send(batch);
         fed += batch.verified.length;
       }
+      fedUntilMs = performance.now();
       await feeder.flush();
       await follower.untilOutcomes(feeder.acknowledged);
     } finally {
       clearInterval(timer);
     }
     options.onProgress?.(follower.outcomes, fed, follower);
-    return { follower, fed, refused: feeder.refused, elapsedMs: performance.now() - started };
+    return { follower, fed, refused: feeder.refused, elapsedMs: performance.now() - started, startedAtMs: started, fedUntilMs };
   } finally {
     follower.stop();
     feeder.close();

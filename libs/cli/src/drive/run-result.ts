@@ -15,6 +15,8 @@ export interface RunResult {
   readonly seconds: number;
   readonly transactionsPerSecond: number;
   readonly gasPerSecond: number;
+  /** Between the first block after the warm-up and the last one before feeding ended; null when there are fewer than two. */
+  readonly sustained: { readonly seconds: number; readonly blocks: number; readonly transactionsPerSecond: number } | null;
   readonly blocks: number;
   readonly emptyBlocks: number;
   readonly frames: number;
@@ -38,6 +40,7 @@ export interface RunFacts {
   readonly usageAfter: readonly ServiceUsage[];
   /** CPU ms of this program while it fed the cluster. */
   readonly generatorCpuMs: number;
+  readonly warmUpMs: number;
   readonly metrics: ReadonlyMap<string, number>;
 }
 
@@ -66,6 +69,7 @@ export function runResult(facts: RunFacts, verification: VerifyReport | null): R
     seconds,
     transactionsPerSecond: follower.included / seconds,
     gasPerSecond: gas / seconds,
+    sustained: sustainedOf(facts),
     blocks: follower.blocks.length,
     emptyBlocks: follower.blocks.filter((b) => b.transactions === 0).length,
     frames,
@@ -81,12 +85,25 @@ export function runResult(facts: RunFacts, verification: VerifyReport | null): R
   };
 }
 
+function sustainedOf({ drive, warmUpMs }: RunFacts): RunResult["sustained"] {
+  const from = drive.startedAtMs + warmUpMs;
+  const window = drive.follower.blocks.filter((b) => b.atMs >= from && b.atMs <= drive.fedUntilMs);
+  if (window.length < 2) return null;
+  const seconds = (window.at(-1)!.atMs - window[0]!.atMs) / 1000;
+  // The first block only marks the beginning: its transactions came before.
+  const transactions = sum(window.slice(1), (b) => b.transactions);
+  return { seconds, blocks: window.length - 1, transactionsPerSecond: transactions / seconds };
+}
+
 export function summaryPairs(result: RunResult): [string, string][] {
   const reasons = (counts: Readonly<Record<string, number>>): string => Object.entries(counts).map(([name, count]) => `${name} ${count}`).join(", ") || "none";
   const verification = result.verification;
   return [
     ["transactions", `${formatNumber(result.included)} included (${formatNumber(result.failed)} failed), rejected: ${reasons(result.rejected)}, refused: ${reasons(result.refusedAtTheDoor)}`],
     ["throughput", `${formatNumber(result.transactionsPerSecond)} transactions/s, ${formatNumber(result.gasPerSecond / 1e6, 1)} Mgas/s over ${result.seconds.toFixed(1)} s`],
+    ...(result.sustained && result.sustained.blocks > 4
+      ? ([["sustained", `${formatNumber(result.sustained.transactionsPerSecond)} transactions/s over ${result.sustained.blocks} blocks and ${result.sustained.seconds.toFixed(1)} s after warm-up`]] as [string, string][])
+      : []),
     ["latency", `p50 ${result.latencyMs.p50} ms, p99 ${result.latencyMs.p99} ms, from acknowledgement to announcement`],
     ["blocks", `${result.blocks} (${result.emptyBlocks} empty)`],
     ["frames", `${formatNumber(result.frames)}, ${formatNumber(result.transactionsPerFrame, 1)} transactions each`],
