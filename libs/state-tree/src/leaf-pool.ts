@@ -1,15 +1,19 @@
 /**
  * Memory of the ordered index: fixed-size leaves in slabs of typed arrays, shared by all partitions of a store.
- * A leaf holds up to 256 keys at 38 bytes: first hash word | other seven words | entry number u48 (u32 low, u16 high).
- * The first words are stored apart, so a binary search touches one cache line per step at most.
+ * A leaf holds up to 256 keys at 38 bytes: first hash word | other seven words and low word of the entry number | high
+ * half word of the number. The first words are stored apart, so a search touches one cache line per step at most; what
+ * is compared and read after that lies in one line (32 aligned bytes), unless some number has passed 2^32.
  */
 export const LEAF_KEYS = 256;
 const SLAB_LEAVES = 64;
+/** Words of a key in `rest`: seven of its hash, then the low word of its number. */
+export const REST_WORDS = 8;
+export const NUMBER_WORD = 7;
 
 export interface Slab {
   readonly first: Uint32Array;
+  /** REST_WORDS per key. */
   readonly rest: Uint32Array;
-  readonly low: Uint32Array;
   readonly high: Uint16Array;
   /** Keys held by each leaf of the slab. */
   readonly counts: Uint16Array;
@@ -19,6 +23,8 @@ export class LeafPool {
   readonly slabs: Slab[] = [];
   private readonly free: number[] = [];
   private issued = 0;
+  /** Some number has a high part: until then `high` need not be read. */
+  wide = false;
 
   allocate(): number {
     const reused = this.free.pop();
@@ -28,8 +34,7 @@ export class LeafPool {
       const keys = SLAB_LEAVES * LEAF_KEYS;
       this.slabs.push({
         first: new Uint32Array(keys),
-        rest: new Uint32Array(keys * 7),
-        low: new Uint32Array(keys),
+        rest: new Uint32Array(keys * REST_WORDS),
         high: new Uint16Array(keys),
         counts: new Uint16Array(SLAB_LEAVES),
       });

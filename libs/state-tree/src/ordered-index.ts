@@ -7,11 +7,13 @@
  * The index is also a cursor: `seek` moves it, and starts from where it stands, so sorted access is cheap.
  */
 import { writeHashBytes } from "./hash-words.ts";
-import { LEAF_KEYS, type LeafPool } from "./leaf-pool.ts";
+import { LEAF_KEYS, type LeafPool, NUMBER_WORD, REST_WORDS, type Slab } from "./leaf-pool.ts";
 
 const HIGH = 2 ** 32;
 const LEVEL_BELOW = (LEAF_KEYS * 7) / 8;
 const MERGE_BELOW = LEAF_KEYS / 3;
+/** Half of the window around a guessed place; the deviation among 200 uniform keys is at most 7. */
+const GUESS_RADIUS = 10;
 const MERGED_MOST = (LEAF_KEYS * 3) / 4;
 
 export class OrderedIndex {
@@ -46,8 +48,25 @@ export class OrderedIndex {
     const base = pool.baseOf(id);
     const first = slab.first;
     const w = words[at]!;
+    const end = base + pool.countOf(id);
     let low = base;
-    let high = base + pool.countOf(id);
+    let high = end;
+    // Hashes are uniform, so the place can be guessed; a wrong guess costs two looks.
+    if (end - base > 4 * GUESS_RADIUS) {
+      const f0 = first[base]!;
+      const span = first[end - 1]! - f0;
+      const guess = base + Math.floor(((w - f0) / (span + 1)) * (end - base));
+      const from = guess - GUESS_RADIUS;
+      const to = guess + GUESS_RADIUS;
+      if (from > low && from < high) {
+        if (first[from]! < w) low = from + 1;
+        else if (first[from]! > w) high = from;
+      }
+      if (to > low && to < high) {
+        if (first[to]! > w) high = to;
+        else if (first[to]! < w) low = to + 1;
+      }
+    }
     // Invariant: keys before `low` are <= the hash, keys from `high` on are greater.
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -77,15 +96,21 @@ export class OrderedIndex {
     const id = this.leaves[this.leafAt]!;
     const slab = this.pool.slabOf(id);
     const at = this.pool.baseOf(id) + this.keyAt;
-    return slab.low[at]! + slab.high[at]! * HIGH;
+    const low = slab.rest[at * REST_WORDS + NUMBER_WORD]!;
+    return this.pool.wide ? low + slab.high[at]! * HIGH : low;
   }
 
   setNumber(number: number): void {
     const id = this.leaves[this.leafAt]!;
     const slab = this.pool.slabOf(id);
     const at = this.pool.baseOf(id) + this.keyAt;
-    slab.low[at] = number;
-    slab.high[at] = number / HIGH;
+    this.storeNumber(slab, at, number);
+  }
+
+  private storeNumber(slab: Slab, at: number, number: number): void {
+    slab.rest[at * REST_WORDS + NUMBER_WORD] = number;
+    if (number >= HIGH) this.pool.wide = true;
+    if (this.pool.wide) slab.high[at] = number / HIGH;
   }
 
   /** Copies the hash under the cursor as eight words. */
@@ -126,14 +151,12 @@ export class OrderedIndex {
     const end = base + count;
     if (to < end) {
       slab.first.copyWithin(to + 1, to, end);
-      slab.rest.copyWithin((to + 1) * 7, to * 7, end * 7);
-      slab.low.copyWithin(to + 1, to, end);
-      slab.high.copyWithin(to + 1, to, end);
+      slab.rest.copyWithin((to + 1) * REST_WORDS, to * REST_WORDS, end * REST_WORDS);
+      if (this.pool.wide) slab.high.copyWithin(to + 1, to, end);
     }
     slab.first[to] = words[at]!;
-    for (let i = 0; i < 7; i++) slab.rest[to * 7 + i] = words[at + 1 + i]!;
-    slab.low[to] = number;
-    slab.high[to] = number / HIGH;
+    for (let i = 0; i < 7; i++) slab.rest[to * REST_WORDS + i] = words[at + 1 + i]!;
+    this.storeNumber(slab, to, number);
     this.pool.setCount(id, count + 1);
     if (to === base) this.firsts[this.leafAt] = words[at]!;
     this.keyAt++;
@@ -149,9 +172,8 @@ export class OrderedIndex {
     const to = base + this.keyAt;
     const end = base + count + 1;
     slab.first.copyWithin(to, to + 1, end);
-    slab.rest.copyWithin(to * 7, (to + 1) * 7, end * 7);
-    slab.low.copyWithin(to, to + 1, end);
-    slab.high.copyWithin(to, to + 1, end);
+    slab.rest.copyWithin(to * REST_WORDS, (to + 1) * REST_WORDS, end * REST_WORDS);
+    if (this.pool.wide) slab.high.copyWithin(to, to + 1, end);
     this.pool.setCount(id, count);
     this.size--;
     if (to === base) this.firsts[this.leafAt] = slab.first[base]!;
@@ -183,7 +205,7 @@ export class OrderedIndex {
     const slab = this.pool.slabOf(id);
     const from = this.pool.baseOf(id) + key;
     out[at] = slab.first[from]!;
-    for (let i = 0; i < 7; i++) out[at + 1 + i] = slab.rest[from * 7 + i]!;
+    for (let i = 0; i < 7; i++) out[at + 1 + i] = slab.rest[from * REST_WORDS + i]!;
   }
 
   private startsAtOrBelow(leaf: number, words: Uint32Array, at: number): boolean {
@@ -203,6 +225,22 @@ export class OrderedIndex {
   private searchDirectory(words: Uint32Array, at: number): number {
     let low = 1;
     let high = this.leafCount;
+    // Leaves hold about equal shares of uniform hashes, all of one partition: guess as in a leaf.
+    if (high > 8 * GUESS_RADIUS) {
+      const f0 = this.firsts[1]!;
+      const span = this.firsts[high - 1]! - f0;
+      const guess = 1 + Math.floor(((words[at]! - f0) / (span + 1)) * (high - 1));
+      const from = guess - GUESS_RADIUS;
+      const to = guess + GUESS_RADIUS;
+      if (from > low && from < high) {
+        if (this.firsts[from]! < words[at]!) low = from + 1;
+        else if (this.firsts[from]! > words[at]!) high = from;
+      }
+      if (to > low && to < high) {
+        if (this.firsts[to]! > words[at]!) high = to;
+        else if (this.firsts[to]! < words[at]!) low = to + 1;
+      }
+    }
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (this.startsAtOrBelow(middle, words, at)) low = middle + 1;
@@ -239,7 +277,7 @@ export class OrderedIndex {
       const count = this.pool.countOf(id);
       for (let k = 0; k < count; k++, total++) {
         this.copyHash(id, k, words, total * 8);
-        numbers[total] = slab.low[base + k]! + slab.high[base + k]! * HIGH;
+        numbers[total] = slab.rest[(base + k) * REST_WORDS + NUMBER_WORD]! + slab.high[base + k]! * HIGH;
       }
     }
     this.resizeDirectory(from, before, after);
@@ -255,9 +293,8 @@ export class OrderedIndex {
       const base = this.pool.baseOf(id);
       for (let k = 0; k < count; k++, taken++) {
         slab.first[base + k] = words[taken * 8]!;
-        for (let i = 0; i < 7; i++) slab.rest[(base + k) * 7 + i] = words[taken * 8 + 1 + i]!;
-        slab.low[base + k] = numbers[taken]!;
-        slab.high[base + k] = numbers[taken]! / HIGH;
+        for (let i = 0; i < 7; i++) slab.rest[(base + k) * REST_WORDS + i] = words[taken * 8 + 1 + i]!;
+        this.storeNumber(slab, base + k, numbers[taken]!);
       }
       this.pool.setCount(id, count);
       this.firsts[from + l] = slab.first[base]!;
@@ -290,7 +327,7 @@ const hashScratch = new Uint32Array(8);
 
 /** Compares the last seven words of the key at `key` with those of the hash at `words[at]`. */
 function compareRest(rest: Uint32Array, key: number, words: Uint32Array, at: number): number {
-  const from = key * 7;
+  const from = key * REST_WORDS;
   for (let i = 0; i < 7; i++) {
     const d = rest[from + i]! - words[at + 1 + i]!;
     if (d !== 0) return d;
