@@ -61,6 +61,8 @@ interface Plan {
   readonly vectors: number;
   readonly tableOffset: number;
   readonly dataOffset: number;
+  /** Every name with null: decoded messages begin as a copy, see `emptyMessage`. */
+  readonly empty: Record<string, unknown>;
 }
 const plans = new WeakMap<Schema, Plan>();
 
@@ -71,10 +73,19 @@ function planOf(schema: Schema): Plan {
     const types = names.map((n) => schema.columns[n]!);
     const vectors = types.reduce((n, t) => n + (t === "bytes" ? 2 : 1), 0);
     const tableOffset = HEADER_BYTES + schema.scalars.length * 8;
-    plan = { names, types, vectors, tableOffset, dataOffset: tableOffset + align(vectors * 4) };
+    const empty = emptyMessage([...schema.scalars, ...names]);
+    plan = { names, types, vectors, tableOffset, dataOffset: tableOffset + align(vectors * 4), empty };
     plans.set(schema, plan);
   }
   return plan;
+}
+
+/**
+ * V8 turns an object into a hash table once it has got more than a dozen computed names one by one; each later look at
+ * a column then costs a search. A parsed object keeps its shape, and so do its copies.
+ */
+function emptyMessage(names: readonly string[]): Record<string, unknown> {
+  return JSON.parse(`{${names.map((name) => `${JSON.stringify(name)}:null`).join(",")}}`);
 }
 
 /** Packs a message. The result stands alone: nothing in it is borrowed. */
@@ -148,7 +159,7 @@ export function decode<S extends string, C extends Record<string, ColumnType>>(
     throw new ColumnError("version", `${schema.name}: expected version ${schema.version}, got ${version}`);
   if (head[2] !== bytes.length)
     throw new ColumnError("length", `${schema.name}: says ${head[2]} bytes, has ${bytes.length}`);
-  const out: Record<string, unknown> = {};
+  const out: Record<string, unknown> = { ...plan.empty };
   const scalars = new Float64Array(bytes.buffer, bytes.byteOffset + HEADER_BYTES, schema.scalars.length);
   for (let i = 0; i < scalars.length; i++) out[schema.scalars[i]!] = scalars[i]!;
   const table = plan.tableOffset >> 2;

@@ -43,6 +43,8 @@ export interface EpochParts {
   readonly stats: ExecutorStats;
   readonly clock: () => number;
   readonly yieldTurn: () => Promise<void>;
+  /** Runs `work` soon, or at once. */
+  readonly later: (work: () => void) => void;
 }
 
 const NO_BYTES = new Uint8Array(0);

@@ -159,6 +159,10 @@ export class ExecutorCore {
       effects,
       stats,
       clock: options.clock ?? (() => performance.now()),
+      later:
+        options.later === undefined
+          ? (work) => work()
+          : (work) => options.later!(() => this.guarded(work)),
       yieldTurn: options.yieldTurn ?? (() => new Promise((resolve) => setImmediate(resolve))),
     });
   }

@@ -17,8 +17,12 @@ import { PositionHeap } from "./position-heap.ts";
 import { reasonCode } from "./reasons.ts";
 import { Resolver } from "./resolver.ts";
 
-/** Results after which what there is leaves, so that others need not wait for all of a long run. */
-const TRANSFERS_PER_FLUSH = 2048;
+/**
+ * Results after which what there is leaves at once. A publication has some 330 bytes per transfer over all shards, so
+ * this is a message of about 100 KiB for each of two; smaller ones wait for `later`, because a message costs sender and
+ * receiver tens of µs whatever is in it.
+ */
+const TRANSFERS_PER_FLUSH = 512;
 const CONTRACTS_PER_FLUSH = 4;
 /** Contract transactions run this long before other events have their turn, ms. */
 const SLICE_MS = 4;
@@ -36,6 +40,7 @@ export class EpochWindow {
   private readonly scan = new TxScan();
   private running = false;
   private waitingHeld = 0;
+  private isFlushDue = false;
 
   constructor(parts: EpochParts) {
     this.parts = parts;
@@ -47,7 +52,7 @@ export class EpochWindow {
 
   /** Nothing dispatched is unfinished, nothing published is unacknowledged. */
   get isIdle(): boolean {
-    return this.resolver.inFlight.head === this.resolver.inFlight.tail && this.outbox.unacknowledged === 0;
+    return this.resolver.inFlight.head === this.resolver.inFlight.tail && this.outbox.isEmpty && this.outbox.unacknowledged === 0;
   }
   get inFlight(): number {
     return this.resolver.inFlight.tail - this.resolver.inFlight.head;
@@ -83,10 +88,10 @@ export class EpochWindow {
     this.pump();
   }
 
-  /** Runs what can run and sends what there is. Call after values or hashes have come. */
+  /** Runs what can run; what comes of it is sent soon. Call after values or hashes have come. */
   pump(): void {
     this.runReady();
-    this.outbox.flush();
+    this.flushSoon();
     if (!this.running && this.contracts.length > 0) {
       this.running = true;
       void this.runContracts();
@@ -96,6 +101,15 @@ export class EpochWindow {
   end(): void {
     this.isOver = true;
     this.resolver.end();
+  }
+
+  private flushSoon(): void {
+    if (this.isFlushDue || this.outbox.isEmpty) return;
+    this.isFlushDue = true;
+    this.parts.later(() => {
+      this.isFlushDue = false;
+      if (!this.isOver) this.outbox.flush();
+    });
   }
 
   private resolved(position: number): void {
@@ -212,7 +226,7 @@ export class EpochWindow {
       return;
     }
     this.running = false;
-    this.outbox.flush();
+    this.flushSoon();
   }
 
   private settle(run: ContractRun, result: ExecutionResult): void {

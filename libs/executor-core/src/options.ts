@@ -20,6 +20,11 @@ export interface ExecutorOptions {
   readonly keepsEmptyAccounts?: boolean | undefined;
   /** Lets other events have their turn between contract transactions; `setImmediate` if left out. */
   readonly yieldTurn?: (() => Promise<void>) | undefined;
+  /**
+   * Runs what it is given once, soon: what transactions leave behind is sent then, with what others have left until
+   * then. At once if left out.
+   */
+  readonly later?: ((work: () => void) => void) | undefined;
   /** Milliseconds of a monotonic clock; `performance.now` if left out. */
   readonly clock?: (() => number) | undefined;
 }

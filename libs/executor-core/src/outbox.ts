@@ -52,6 +52,11 @@ export class Outbox {
     return this.awaited.size;
   }
 
+  /** Nothing waits for `flush`. */
+  get isEmpty(): boolean {
+    return this.results.count === 0 && this.receipts.count === 0;
+  }
+
   /** Call before anything of a transaction is added. */
   enter(block: BlockState): void {
     if (this.receiptsOf === block.number) return;

@@ -42,6 +42,12 @@ export const executorOptions = defineOptions({
     unit: "bytes",
     doc: "Contract code kept at hand.",
   },
+  sendIntervalMs: {
+    type: z.number().min(0),
+    default: 4,
+    unit: "ms",
+    doc: "At the most so often are versions, results and receipts sent, unless many have gathered.",
+  },
   dialTimeoutMs: {
     type: count,
     default: 30_000,

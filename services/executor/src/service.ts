@@ -17,6 +17,7 @@ import {
 import { ExecutorHello } from "@velarium/wire";
 import { Link } from "./link.ts";
 import type { executorOptions } from "./options.ts";
+import { SendPace } from "./send-pace.ts";
 
 const DRAIN_POLL_MS = 20;
 
@@ -42,6 +43,7 @@ export function createExecutorService({
       cacheRows: options.cacheRows,
       codeCacheBytes: options.codeCacheBytes,
       keepsEmptyAccounts: keepsEmpty,
+      later: new SendPace(options.sendIntervalMs).later,
     },
     {
       toShard: (shard, bytes) => shards[shard]!.send(bytes),
