@@ -30,13 +30,14 @@ export function createAnalyzerService(context: {
   readonly log: Logger;
 }): RunnableService {
   const { options, log } = context;
-  const genesis = readGenesis(options.genesis);
-  const rules = createEthereumRules(genesis.config);
+  // Not the accounts: a million of them, kept, is heap that every collection walks.
+  const { config, header } = readGenesis(options.genesis);
+  const rules = createEthereumRules(config);
   const engine = createReferenceEngine({
-    keepsEmptyAccounts: !rules.rulesAt(0, genesis.header.timestamp).eip158,
+    keepsEmptyAccounts: !rules.rulesAt(0, header.timestamp).eip158,
   });
-  const beneficiary = options.beneficiary ? fromHex(options.beneficiary) : genesis.header.beneficiary;
-  const { gasLimit } = genesis.header;
+  const beneficiary = options.beneficiary ? fromHex(options.beneficiary) : header.beneficiary;
+  const { gasLimit } = header;
   const slotIds = new SlotIds(fromHex(options.chainSecret), options.partitions);
   const lifecycle = new Lifecycle({
     onPartError: (part, error) => log.error({ err: error, part }, "a part did not stop in good order"),

@@ -2,7 +2,7 @@
 import { decodeBlockRecord, ChunkReassembly, encodeHeader, genesisBlockHeader, RpcBlock, toHex } from "@velarium/blocks";
 import { createEthereumRules } from "@velarium/chain-rules";
 import { decode, encode, fixedAt } from "@velarium/columns";
-import { readGenesis } from "@velarium/genesis";
+import { type Genesis, readGenesis } from "@velarium/genesis";
 import { dial, type RpcConnection, type RpcServer, serveRpc } from "@velarium/rpc";
 import {
   createMetricRegistry,
@@ -115,7 +115,8 @@ class GatewayParts {
   http: JsonRpcServer | undefined;
   httpPort = 0;
   refresh: NodeJS.Timeout | undefined;
-  private readonly genesis;
+  /** Not its accounts: a million of them, kept, is heap that every collection walks. */
+  private readonly genesis: Pick<Genesis, "config" | "header">;
   private readonly rules;
   private shards: RpcConnection[] = [];
   private analyzers: RpcConnection[] = [];
@@ -130,7 +131,8 @@ class GatewayParts {
     this.options = options;
     this.index = new BlockIndex({ maxBlocks: options.indexBlocks, maxBytes: options.indexBytes });
     this.pending = new PendingTransactions(options.pendingTransactions);
-    this.genesis = readGenesis(options.genesis);
+    const { config, header } = readGenesis(options.genesis);
+    this.genesis = { config, header };
     this.rules = createEthereumRules(this.genesis.config);
   }
 
