@@ -267,6 +267,7 @@ export class SchedulerCore {
     this.durableHeight = height;
     this.openedThrough = height;
     this.progress.durable = closeSeq;
+    this.dispatcher.table.startAt(closeSeq);
     this.window.startAt(closeSeq + 1);
     this.progress.complete = closeSeq;
     this.announcedComplete = closeSeq;

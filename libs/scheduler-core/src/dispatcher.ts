@@ -105,7 +105,7 @@ export class Dispatcher {
     for (let e = 0; e < loads.count; e++) this.placedOn[e]!.clear();
 
     const feeGroup = this.table.groupOf(block.beneficiaryHi);
-    const feeRow = feeGroup.ensure(block.beneficiaryHi, block.beneficiaryLo, complete);
+    const feeRow = feeGroup.ensure(block.beneficiaryHi, block.beneficiaryLo);
     let access = firstAccess;
     let found = firstAccess;
     for (let i = from; i < to; i++) {
@@ -162,7 +162,7 @@ export class Dispatcher {
   correct(hi: number, lo: number, seq: number, executor: number, block: DispatchBlock): void {
     const group = this.table.groupOf(hi);
     group.reserve(1, this.progress.complete, this.progress.durable);
-    const row = group.ensure(hi, lo, this.progress.complete);
+    const row = group.ensure(hi, lo);
     recordWrite(group, row, seq, executor, this.parallelism.deepest);
     block.versionCounts[partitionOfId(hi)]!++;
   }
@@ -176,13 +176,15 @@ export class Dispatcher {
     const { rows, table } = this;
     const { groups, groupMask } = table;
     const { accessHi, accessLo, accessKinds } = frame;
-    const floor = this.progress.complete;
     let touched = this.touched;
     for (let a = from; a < to; a++) touched ^= groups[(accessHi[a]! >>> 24) & groupMask]!.touch(accessLo[a]!);
     for (let a = from; a < to; a++) {
-      if (accessKinds[a] === AccessKind.H) continue;
+      const kind = accessKinds[a]!;
+      if (kind === AccessKind.H) continue;
       const hi = accessHi[a]!;
-      rows[a] = groups[(hi >>> 24) & groupMask]!.ensure(hi, accessLo[a]!, floor);
+      const group = groups[(hi >>> 24) & groupMask]!;
+      const isRead = kind === AccessKind.R || kind === AccessKind.P;
+      rows[a] = isRead ? group.find(hi, accessLo[a]!) : group.ensure(hi, accessLo[a]!);
     }
     this.touched = touched;
   }
@@ -210,6 +212,7 @@ export class Dispatcher {
       if (kind === AccessKind.D || kind === AccessKind.H) continue;
       const group = table.groupOf(frame.accessHi[a]!);
       const row = rows[a]!;
+      if (row < 0) continue;
       const writer = group.u32[(row << 1) + META]! & 255;
       if (writer === NO_WRITER) continue;
       if (weights[writer] === 0) owners[owned++] = writer;
@@ -232,6 +235,7 @@ export class Dispatcher {
     for (let a = from; a < to; a++) {
       const kind = frame.accessKinds[a]!;
       if (kind === AccessKind.D || kind === AccessKind.H) continue;
+      if (rows[a]! < 0) continue;
       const { u32 } = table.groupOf(frame.accessHi[a]!);
       const w = rows[a]! << 1;
       if (u32[w + DEPTH]! > depth) depth = u32[w + DEPTH]!;
@@ -258,6 +262,13 @@ export class Dispatcher {
     const hi = frame.accessHi[access]!;
     const group = this.table.groupOf(hi);
     const row = this.rows[access]!;
+    if (row < 0) {
+      // Nobody writes it: every reader gets the same version, which executors have in their caches.
+      out.modes.push(GrantMode.floor);
+      out.versions.push(group.floorOf(hi));
+      this.grantCounts[GrantMode.floor]!++;
+      return;
+    }
     if (kind === AccessKind.D) {
       out.modes.push(GrantMode.contribute);
       out.versions.push(joinGeneration(group, row, seq, block.firstSeq, depth, this.progress, this.sink));

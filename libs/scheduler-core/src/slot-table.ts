@@ -34,7 +34,10 @@ const TOUCHED = 512;
 const MAX_LOAD = 0.75;
 /** The sweep aims lower: it passes about 2 / (0.75 - 0.6) rows for each one it evicts. */
 const SWEEP_LOAD = 0.6;
-const INITIAL_ROWS = 1 << 10;
+/** 2 MiB a group: a table of a few hundred thousand rows is reached without copying it nine times. */
+const INITIAL_ROWS = 1 << 15;
+/** Floors per group; an eviction raises one of them, so that other slots keep what executors have cached. */
+const FLOORS = 512;
 
 /** Rows of some partitions. Row numbers are f64 offsets; they hold until the next `reserve`. */
 export class SlotGroup {
@@ -47,6 +50,8 @@ export class SlotGroup {
   private mask: number;
   private readonly maxCapacity: number;
   private hand = 0;
+  /** Everything that was ever known of a slot without a row is complete up to here; by the low bits of idHi. */
+  private readonly floors = new Float64Array(FLOORS);
 
   constructor(maxCapacity: number) {
     this.maxCapacity = maxCapacity;
@@ -61,19 +66,33 @@ export class SlotGroup {
     return this.u32[((lo & this.mask) << (ROW_SHIFT + 1)) + ID_LO]!;
   }
 
-  /** Row of an id, -1 when there is none. */
+  /** Version that a slot without a row is read at. */
+  floorOf(hi: number): number {
+    return this.floors[hi & (FLOORS - 1)]!;
+  }
+
+  /** For a table without rows: everything through `seq` is complete. */
+  startAt(seq: number): void {
+    this.floors.fill(seq);
+  }
+
+  /** Row of an id, -1 when there is none. What is only ever read needs no row. */
   find(hi: number, lo: number): number {
     const u32 = this.u32;
     const mask = this.mask;
     for (let i = lo & mask; ; i = (i + 1) & mask) {
       const w = i << (ROW_SHIFT + 1);
-      if ((u32[w + META]! & USED) === 0) return -1;
-      if (u32[w + ID_LO] === lo && u32[w + ID_HI] === hi) return i << ROW_SHIFT;
+      const meta = u32[w + META]!;
+      if ((meta & USED) === 0) return -1;
+      if (u32[w + ID_LO] === lo && u32[w + ID_HI] === hi) {
+        u32[w + META] = meta | TOUCHED;
+        return i << ROW_SHIFT;
+      }
     }
   }
 
-  /** Row of an id; a new one says that everything through `floor` is complete. Room was made by `reserve`. */
-  ensure(hi: number, lo: number, floor: number): number {
+  /** Row of an id; a new one says what `floorOf` said before. Room was made by `reserve`. */
+  ensure(hi: number, lo: number): number {
     const u32 = this.u32;
     const mask = this.mask;
     let i = lo & mask;
@@ -89,6 +108,7 @@ export class SlotGroup {
     const row = i << ROW_SHIFT;
     const w = row << 1;
     const f64 = this.f64;
+    const floor = this.floors[hi & (FLOORS - 1)]!;
     u32[w + ID_HI] = hi;
     u32[w + ID_LO] = lo;
     f64[row + VERSION] = floor;
@@ -111,6 +131,10 @@ export class SlotGroup {
   setWriter(row: number, writer: number): void {
     const at = (row << 1) + META;
     this.u32[at] = (this.u32[at]! & ~255) | writer;
+  }
+
+  hasRoom(more: number): boolean {
+    return this.rows + more <= this.capacity * MAX_LOAD;
   }
 
   /** Makes room for `more` rows: grows up to the bound, then evicts, and only when nothing can go grows past it. */
@@ -141,6 +165,9 @@ export class SlotGroup {
         (f64[row + COMPLETE_AT]! <= complete || f64[row + VERSION]! <= durable) &&
         (f64[row + GEN_SEQ]! < 0 || f64[row + GEN_LAST]! <= durable)
       ) {
+        const bucket = this.u32[(row << 1) + ID_HI]! & (FLOORS - 1);
+        const known = f64[row + GEN_SEQ]! < 0 ? f64[row + VERSION]! : f64[row + GEN_LAST]!;
+        if (known > this.floors[bucket]!) this.floors[bucket] = known;
         this.remove(i);
         this.evictions++;
         return; // the row after it may have moved here
@@ -209,9 +236,18 @@ export class SlotTable {
     return this.groups[(hi >>> 24) & this.groupMask]!;
   }
 
+  /** For a table without rows: everything through `seq` is complete. */
+  startAt(seq: number): void {
+    for (const group of this.groups) group.startAt(seq);
+  }
+
   /** Makes room for the ids in `hi` from `from` to `to`, and `spare` more in each group. */
   reserve(hi: Uint32Array, from: number, to: number, spare: number, complete: number, durable: number): void {
     const { wanted, groupMask, groups } = this;
+    // Mostly all of them would fit into each group; then nobody has to count.
+    let fits = true;
+    for (let g = 0; g < groups.length; g++) fits &&= groups[g]!.hasRoom(to - from + spare);
+    if (fits) return;
     wanted.fill(spare);
     for (let i = from; i < to; i++) wanted[(hi[i]! >>> 24) & groupMask]!++;
     for (let g = 0; g < groups.length; g++) groups[g]!.reserve(wanted[g]!, complete, durable);

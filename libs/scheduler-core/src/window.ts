@@ -34,7 +34,7 @@ export class SeqWindow {
   }
 
   place(seq: number, executor: number): void {
-    const i = seq % this.size;
+    const i = seq & this.mask;
     this.states[i] = IN_FLIGHT;
     this.executors[i] = executor;
   }
@@ -42,7 +42,7 @@ export class SeqWindow {
   /** Marks a seq complete. False when it is not in flight on this executor: a repeat, or not its own. */
   finish(seq: number, executor: number): boolean {
     if (seq <= this.completeThrough || seq >= this.nextSeq) return false;
-    const i = seq % this.size;
+    const i = seq & this.mask;
     if (this.states[i] !== IN_FLIGHT || this.executors[i] !== executor) return false;
     this.states[i] = DONE;
     return true;
@@ -53,7 +53,7 @@ export class SeqWindow {
     const { states, mask } = this;
     const before = this.completeThrough;
     let seq = before + 1;
-    for (let i = seq % this.size; seq < this.nextSeq && states[i] === DONE; i = (i + 1) & mask) {
+    for (let i = seq & this.mask; seq < this.nextSeq && states[i] === DONE; i = (i + 1) & mask) {
       states[i] = FREE;
       seq++;
     }
@@ -63,7 +63,7 @@ export class SeqWindow {
 
   /** Seqs up to `next` are not used. */
   skipTo(next: number): void {
-    for (let seq = this.nextSeq; seq < next; seq++) this.states[seq % this.size] = DONE;
+    for (let seq = this.nextSeq; seq < next; seq++) this.states[seq & this.mask] = DONE;
     this.nextSeq = next;
     this.advance();
   }
