@@ -10,7 +10,7 @@ import {
   StorageType,
 } from "@nats-io/jetstream";
 import { createInbox, headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
-import { connect } from "@nats-io/transport-node";
+import { NatsConnectionImpl } from "@nats-io/nats-core/internal";
 import {
   type Consumption,
   checkAppend,
@@ -21,6 +21,7 @@ import {
   StreamError,
   streamName,
 } from "./log-stream.ts";
+import { publishInPlace, useJoiningTransport } from "./nats-transport.ts";
 import { Pending } from "./pending.ts";
 
 export interface NatsClientOptions {
@@ -50,10 +51,11 @@ export async function connectNats(options: NatsClientOptions): Promise<LogStream
   const timeoutMs = options.timeoutMs ?? 15_000;
   const until = Date.now() + timeoutMs;
   let last: unknown;
+  useJoiningTransport();
   do {
     let connection: NatsConnection | undefined;
     try {
-      connection = await connect({
+      connection = await NatsConnectionImpl.connect({
         servers,
         name: options.clientName ?? "velarium",
         timeout: Math.max(250, Math.min(2000, until - Date.now())),
@@ -135,7 +137,7 @@ class NatsClient implements LogStreams {
     return this.#pending.request(bytes.length, (id) => {
       const reply = `${this.#inbox}.${id}`;
       if (expected < 0) {
-        this.#nats.publish(subject, bytes, { reply });
+        publishInPlace(this.#nats, subject, reply, bytes);
         return;
       }
       const h = headers();
