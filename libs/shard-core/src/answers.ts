@@ -6,6 +6,8 @@ import { CodeValues, SlotValues } from "@velarium/wire";
 /** The committed state: `count` keys of 56 bytes in, as many values of 32 bytes out (absent is zero). */
 export interface CommittedState {
   getBatch(keys: Uint8Array, count: number, out: Uint8Array): void;
+  /** `getBatch` for slots the next block may change, each once; the block's `kept` refers to them. */
+  readForBlock?(keys: Uint8Array, count: number, out: Uint8Array): void;
   /** Durable code by the first 28 bytes of its hash. */
   codeByPrefix(prefix: Uint8Array): Uint8Array | undefined;
 }

@@ -10,16 +10,21 @@ export interface ChangedSlots {
   /** 32 bytes each; all differ from the committed ones. */
   readonly values: Uint8Array;
   readonly count: number;
+  /** Indices among the keys given to `readForBlock` last, ascending; undefined for a state without it. */
+  readonly kept: Uint32Array | undefined;
 }
 
-/** One pass over a block's versions and generations. */
-class Pass {
+/** One pass over a block's versions and generations. Its arrays are used again for the next block. */
+export class ChangesPass {
   keys = new Uint32Array(256 * KEY_WORDS);
   values = new Uint32Array(256 * VALUE_WORDS);
   /** Seq of the version that the value is, -1: none, the committed value has to be added. */
   seqs = new Float64Array(256);
   next = new Int32Array(256);
   rows = new Int32Array(256);
+  /** Committed values, by effect. */
+  old = new Uint32Array(256 * VALUE_WORDS);
+  kept = new Uint32Array(256);
   count = 0;
 
   /** The effect of a key within its row; a new one has seq -1 and value 0. `rows.marks` holds the row's first + 1. */
@@ -30,7 +35,7 @@ class Pass {
     if (this.count === this.seqs.length) this.grow();
     const e = this.count++;
     copyWords(this.keys, e * KEY_WORDS, key, keyAt, KEY_WORDS);
-    this.values.fill(0, e * VALUE_WORDS, (e + 1) * VALUE_WORDS);
+    for (let k = 0; k < VALUE_WORDS; k++) this.values[e * VALUE_WORDS + k] = 0;
     this.seqs[e] = -1;
     this.rows[e] = row;
     this.next[e] = marks[row]! - 1;
@@ -55,16 +60,22 @@ class Pass {
     const rows = new Int32Array(seqs.length);
     rows.set(this.rows);
     this.rows = rows;
+    this.old = new Uint32Array(seqs.length * VALUE_WORDS);
+    this.kept = new Uint32Array(seqs.length);
   }
 }
 
-/** Collects the changes of everything ≤ `closeSeq` and the rows they stand in; the table stays as it is. */
+/**
+ * Collects the changes of everything ≤ `closeSeq` and the rows they stand in; the table stays as it is. The result
+ * borrows from `pass` until the next block.
+ */
 export function collectChanges(
   table: SlotTable,
   closeSeq: number,
   state: CommittedState,
+  pass: ChangesPass,
 ): { changes: ChangedSlots; rows: Int32Array } {
-  const pass = new Pass();
+  pass.count = 0;
   const { versions, generations, contributions, liveVersions, liveGenerations, rows } = table;
   for (let i = 0; i < liveVersions.length; i++) {
     const node = liveVersions.nodes[i]!;
@@ -100,11 +111,12 @@ export function collectChanges(
 }
 
 /** Adds committed values where a sum has no version below it, and leaves out what ends as it was. */
-function withoutUnchanged(pass: Pass, state: CommittedState): ChangedSlots {
-  const { keys, values, seqs, count } = pass;
-  const old = new Uint32Array(count * VALUE_WORDS);
+function withoutUnchanged(pass: ChangesPass, state: CommittedState): ChangedSlots {
+  const { keys, values, seqs, count, old, kept: indices } = pass;
   const keyBytes = new Uint8Array(keys.buffer, 0, count * KEY_WORDS * 4);
-  if (count > 0) state.getBatch(keyBytes, count, new Uint8Array(old.buffer));
+  const oldBytes = new Uint8Array(old.buffer, 0, count * VALUE_WORDS * 4);
+  if (state.readForBlock) state.readForBlock(keyBytes, count, oldBytes);
+  else if (count > 0) state.getBatch(keyBytes, count, oldBytes);
   let kept = 0;
   for (let e = 0; e < count; e++) {
     const at = e * VALUE_WORDS;
@@ -116,11 +128,12 @@ function withoutUnchanged(pass: Pass, state: CommittedState): ChangedSlots {
       copyWords(keys, kept * KEY_WORDS, keys, e * KEY_WORDS, KEY_WORDS);
       copyWords(values, kept * VALUE_WORDS, values, at, VALUE_WORDS);
     }
-    kept++;
+    indices[kept++] = e;
   }
   return {
     keys: keyBytes.subarray(0, kept * KEY_WORDS * 4),
     values: new Uint8Array(values.buffer, 0, kept * VALUE_WORDS * 4),
     count: kept,
+    kept: state.readForBlock ? indices.subarray(0, kept) : undefined,
   };
 }

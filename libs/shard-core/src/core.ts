@@ -14,7 +14,7 @@ import {
   type SlotReads,
 } from "@velarium/wire";
 import { CommittedReads, type CommittedState, PeerAnswers } from "./answers.ts";
-import { type ChangedSlots, collectChanges } from "./block-changes.ts";
+import { type ChangedSlots, ChangesPass, collectChanges } from "./block-changes.ts";
 import { ClosingBlocks } from "./closing-blocks.ts";
 import { CODE_PREFIX_BYTES, CodeTable, type NewCode } from "./code-table.ts";
 import { ShardError } from "./error.ts";
@@ -59,6 +59,7 @@ export class ShardCore {
   private readonly codes: CodeTable;
   private readonly closing: ClosingBlocks;
   private readonly committedReads: CommittedReads;
+  private readonly changesPass = new ChangesPass();
   private readonly peers: (PeerAnswers | undefined)[] = [];
   private readonly dirty: number[] = [];
   private readonly stripes = new Map<number, Uint8Array>();
@@ -450,7 +451,7 @@ export class ShardCore {
     const stripe = this.stripes.get(block.number);
     if (!stripe) return undefined;
     const { number, closeSeq } = block;
-    const { changes, rows } = collectChanges(this.table, closeSeq, this.state);
+    const { changes, rows } = collectChanges(this.table, closeSeq, this.state, this.changesPass);
     this.committing = { number, closeSeq, rows };
     return { number, closeSeq, stripe, changes, codes: this.codes.upTo(closeSeq) };
   }

@@ -3,6 +3,7 @@
  * result is a pure function of the partition's state and the block's changes.
  */
 import { hashInto } from "@chainsafe/hashtree";
+import type { CodeFilter } from "./code-filter.ts";
 import type { EntryBuffer } from "./entry-buffer.ts";
 import type { EntryLog } from "./entry-log.ts";
 import { StateError } from "./errors.ts";
@@ -83,6 +84,7 @@ export class Partition {
   readonly index: OrderedIndex;
   tree = new PartitionTree();
   private readonly log: EntryLog;
+  private readonly codes: CodeFilter;
   /** Runs of consecutive entries in the log: number and position of each run's first. */
   private runFirst = new Float64Array(16);
   private runPosition = new Float64Array(16);
@@ -90,9 +92,10 @@ export class Partition {
   /** Nothing before this entry is active: where compaction goes on. */
   private tail = 0;
 
-  constructor(id: number, pool: LeafPool, log: EntryLog) {
+  constructor(id: number, pool: LeafPool, log: EntryLog, codes: CodeFilter) {
     this.id = id;
     this.log = log;
+    this.codes = codes;
     this.index = new OrderedIndex(pool);
   }
 
@@ -176,7 +179,10 @@ export class Partition {
       let kind: number = Change.none;
       if (bits !== 0) {
         kind = exact ? Change.update : Change.insert;
-        if (!exact) index.insert(c.hashes, o * 8, 0);
+        if (!exact) {
+          index.insert(c.hashes, o * 8, 0);
+          this.codes.add(c.keys, o * 14);
+        }
       } else if (exact) {
         kind = Change.delete;
         entries.push(index.number());
@@ -307,6 +313,7 @@ export class Partition {
       } else {
         undo.replaced[i] = -1;
         index.insert(hashes, i * 8, undo.first + i);
+        this.codes.add(entries, from + i * ENTRY_WORDS);
       }
     }
     this.tail = tree.nextActive(this.tail);
@@ -340,7 +347,10 @@ export class Partition {
         if (active === 0) tree.deactivate(first + from + i);
         else if (index.seek(hashes, i * 8))
           throw new StateError("corrupt-log", "an image holds two active entries of one key");
-        else index.insert(hashes, i * 8, first + from + i);
+        else {
+          index.insert(hashes, i * 8, first + from + i);
+          this.codes.add(words, (from + i) * ENTRY_WORDS);
+        }
       }
     }
     this.tail = tree.nextActive(0);

@@ -25,6 +25,8 @@ export interface BlockChanges {
   /** `count` values of 32 bytes; zero deletes. */
   readonly values: Uint8Array;
   readonly count: number;
+  /** Index of each change among the keys of a `readForBlock` just before, ascending: saves hashing and sorting. */
+  readonly kept?: Uint32Array | undefined;
   /** Stripe of the block record, opaque. */
   readonly record?: Uint8Array;
 }

@@ -2,8 +2,9 @@
  * The state of one shard: some partitions of the chain's state, their trees, and their log. Synchronous and
  * deterministic: roots depend on the blocks only, never on caches, restarts or how partitions are spread.
  */
-import { hashKeys, partitionOf } from "@velarium/slots";
+import { partitionOf } from "@velarium/slots";
 import { readBase, writeBase } from "./base-file.ts";
+import { CodeFilter } from "./code-filter.ts";
 import { combinedRoot } from "./combined-root.ts";
 import { EntryBuffer } from "./entry-buffer.ts";
 import { EntryLog } from "./entry-log.ts";
@@ -19,6 +20,7 @@ import {
 } from "./format.ts";
 import { GenesisLoader } from "./genesis.ts";
 import { hashesToWords, sortHashes } from "./hash-words.ts";
+import { KeyBatch } from "./key-batch.ts";
 import { LeafPool } from "./leaf-pool.ts";
 import {
   type BlockPart,
@@ -57,6 +59,7 @@ export class StateStore {
   private readonly undoBlocks: number;
   private readonly log: EntryLog;
   private pool = new LeafPool();
+  private codes = new CodeFilter();
   private parts: Partition[] = [];
   private readonly slotOfPartition: Int16Array;
   private undos: BlockUndo[] = [];
@@ -71,8 +74,10 @@ export class StateStore {
   private logStart = 0;
   private genesis: GenesisLoader | null = null;
   private readonly buffer = new EntryBuffer();
-  private hashBytes = new Uint8Array(0);
-  private hashWords = new Uint32Array(0);
+  private readonly reading = new KeyBatch();
+  /** Keys of the block to come, with their order: see `readForBlock`. */
+  private readonly changing = new KeyBatch();
+  private changingOrder: Uint32Array | null = null;
 
   private constructor(options: StateStoreOptions) {
     const partitions = options.partitions ?? 64;
@@ -223,15 +228,15 @@ export class StateStore {
     }
     if (height !== this.lastHeight + 1)
       throw new StateError("wrong-height", `the next block is ${this.lastHeight + 1}, got ${height}`);
-    this.hashBatch(block.keys, count);
+    const keys = alignedWords(block.keys, count * KEY_BYTES);
+    const order = this.orderOfChanges(keys, count, block.kept);
     const changes = {
       height,
-      hashes: this.hashWords,
-      order: sortHashes(this.hashWords, count),
-      keys: alignedWords(block.keys, count * KEY_BYTES),
+      hashes: this.changing.hashes,
+      order,
+      keys,
       values: alignedWords(block.values, count * VALUE_BYTES),
     };
-    this.checkOwned(count);
     checkChanges(changes, count);
     return this.applySorted(changes, count, block.record ?? NO_RECORD);
   }
@@ -316,23 +321,65 @@ export class StateStore {
    */
   getBatch(keys: Uint8Array, count: number, out: Uint8Array, height = this.lastHeight): void {
     const above = this.undoAbove(height);
-    this.hashBatch(keys, count);
-    this.checkOwned(count);
-    const { hashWords, log } = this;
-    const words = out.byteOffset % 4 === 0 ? new Uint32Array(out.buffer, out.byteOffset, count * 8) : null;
-    const target = words ?? new Uint32Array(count * 8);
+    const { reading: batch } = this;
+    const words = alignedWords(keys, count * KEY_BYTES);
+    const target = alignedTarget(out, count);
+    batch.begin(count);
     for (let i = 0; i < count; i++) {
-      const slot = this.slotOfPartition[this.partitionOfChange(hashWords, i)]!;
-      const part = this.parts[slot]!;
-      const number = part.numberAt(hashWords, i * 8, above === null ? NO_UNDOS : this.partUndos(above, slot));
-      if (number < 0) {
-        for (let j = 0; j < 8; j++) target[i * 8 + j] = 0;
+      if (this.codes.isAbsent(words, i * KEY_WORDS)) clearValue(target, i * VALUE_WORDS);
+      else batch.add(words, i * KEY_WORDS, i);
+    }
+    batch.hash();
+    this.checkOwned(batch);
+    for (let k = 0; k < batch.count; k++) {
+      const slot = this.slotOfPartition[this.partitionOfChange(batch.hashes, k)]!;
+      const undos = above === null ? NO_UNDOS : this.partUndos(above, slot);
+      batch.places[k] = this.parts[slot]!.numberAt(batch.hashes, k * 8, undos);
+    }
+    this.readValues(batch, target);
+    if (target.buffer !== out.buffer) out.set(new Uint8Array(target.buffer));
+  }
+
+  /**
+   * `getBatch` at the newest height for the slots that the next block may change, each once. The block may then be
+   * applied with `kept`, the indices of those that do change: their hashes and order are not worked out again.
+   */
+  readForBlock(keys: Uint8Array, count: number, out: Uint8Array): void {
+    const { changing: batch } = this;
+    const target = alignedTarget(out, count);
+    const order = this.orderOfChanges(alignedWords(keys, count * KEY_BYTES), count);
+    // In order of the index, neighbours share leaves.
+    for (let n = 0; n < count; n++) {
+      const k = order[n]!;
+      const slot = this.slotOfPartition[this.partitionOfChange(batch.hashes, k)]!;
+      batch.places[k] = this.parts[slot]!.numberAt(batch.hashes, k * 8, NO_UNDOS);
+    }
+    this.readValues(batch, target);
+    this.changingOrder = order;
+    if (target.buffer !== out.buffer) out.set(new Uint8Array(target.buffer));
+  }
+
+  /** Copies the values of the entries in `batch.places` to where the batch was asked; -1 reads as zero. */
+  private readValues(batch: KeyBatch, target: Uint32Array): void {
+    const { log, parts } = this;
+    const { places, hashes, indices } = batch;
+    for (let k = 0; k < batch.count; k++) {
+      const number = places[k]!;
+      if (number < 0) continue;
+      places[k] = parts[this.slotOfPartition[this.partitionOfChange(hashes, k)]!]!.positionOf(number);
+    }
+    for (let k = 0; k < batch.count; k++) {
+      const to = indices[k]! * VALUE_WORDS;
+      const position = places[k]!;
+      if (position < 0) {
+        clearValue(target, to);
         continue;
       }
-      log.view(part.positionOf(number));
-      for (let j = 0; j < 8; j++) target[i * 8 + j] = log.words[log.at + EntryWord.value + j]!;
+      log.view(position);
+      const { words } = log;
+      const from = log.at + EntryWord.value;
+      for (let j = 0; j < VALUE_WORDS; j++) target[to + j] = words[from + j]!;
     }
-    if (words === null) out.set(new Uint8Array(target.buffer));
   }
 
   /** The value of one slot; zero when absent. */
@@ -471,23 +518,30 @@ export class StateStore {
     return this.parts;
   }
 
-  private hashBatch(keys: Uint8Array, count: number): void {
-    if (this.hashWords.length < count * 8) {
-      this.hashBytes = new Uint8Array(count * HASH_BYTES);
-      this.hashWords = new Uint32Array(count * 8);
+  /** Hashes the keys into `changing` and sorts them, or picks from what `readForBlock` has left there. */
+  private orderOfChanges(keys: Uint32Array, count: number, kept?: Uint32Array): Uint32Array {
+    const { changing: batch, changingOrder: order } = this;
+    this.changingOrder = null;
+    if (kept !== undefined) {
+      if (order === null || kept.length !== count || (count > 0 && kept[count - 1]! >= batch.count))
+        throw new RangeError("changes by index need the keys of a readForBlock just before");
+      return count === batch.count ? order : pick(batch.hashes, order, kept);
     }
-    hashKeys(keys, count, this.hashBytes);
-    hashesToWords(this.hashBytes, count, this.hashWords);
+    batch.begin(count);
+    for (let i = 0; i < count; i++) batch.add(keys, i * KEY_WORDS, i);
+    batch.hash();
+    this.checkOwned(batch);
+    return sortHashes(batch.hashes, count);
   }
 
   private partitionOfChange(hashes: Uint32Array, i: number): number {
     return ((hashes[i * 8]! >>> 24) * this.partitions) >>> 8;
   }
 
-  private checkOwned(count: number): void {
+  private checkOwned(batch: KeyBatch): void {
     if (this.owned.length === this.partitions) return;
-    for (let i = 0; i < count; i++) {
-      const partition = this.partitionOfChange(this.hashWords, i);
+    for (let i = 0; i < batch.count; i++) {
+      const partition = this.partitionOfChange(batch.hashes, i);
       if (this.slotOfPartition[partition]! < 0)
         throw new StateError("not-owned", `partition ${partition} is not held here`);
     }
@@ -495,7 +549,8 @@ export class StateStore {
 
   private createPartitions(): void {
     this.pool = new LeafPool();
-    this.parts = this.owned.map((p) => new Partition(p, this.pool, this.log));
+    this.codes = new CodeFilter();
+    this.parts = this.owned.map((p) => new Partition(p, this.pool, this.log, this.codes));
   }
 
   private replayLog(): void {
@@ -617,6 +672,33 @@ export class StateStore {
 }
 
 const NO_UNDOS: readonly PartUndo[] = [];
+const KEY_WORDS = KEY_BYTES / 4;
+const VALUE_WORDS = VALUE_BYTES / 4;
+
+function clearValue(words: Uint32Array, at: number): void {
+  for (let j = 0; j < VALUE_WORDS; j++) words[at + j] = 0;
+}
+
+/** Values as words in place, or words to be copied there. */
+function alignedTarget(out: Uint8Array, count: number): Uint32Array {
+  return out.byteOffset % 4 === 0
+    ? new Uint32Array(out.buffer, out.byteOffset, count * VALUE_WORDS)
+    : new Uint32Array(count * VALUE_WORDS);
+}
+
+/** Moves the hashes `kept` (ascending) to the front, and gives their order. */
+function pick(hashes: Uint32Array, order: Uint32Array, kept: Uint32Array): Uint32Array {
+  const now = new Int32Array(order.length).fill(-1);
+  for (let i = 0; i < kept.length; i++) {
+    const k = kept[i]!;
+    now[k] = i;
+    for (let j = 0; j < 8; j++) hashes[i * 8 + j] = hashes[k * 8 + j]!;
+  }
+  const picked = new Uint32Array(kept.length);
+  let n = 0;
+  for (let i = 0; i < order.length; i++) if (now[order[i]!]! >= 0) picked[n++] = now[order[i]!]!;
+  return picked;
+}
 
 /** A view of the bytes as words, or an aligned copy. */
 function alignedWords(bytes: Uint8Array, length: number): Uint32Array {

@@ -2,7 +2,16 @@
  * Contract code by hash: an append-only file of `length u32 | CRC-32 u32 | hash 32 | code`, synced before the block that
  * brings the code. Code is never removed, so a rollback leaves it: unused code does no harm.
  */
-import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fdatasyncSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 
@@ -106,4 +115,5 @@ export class CodeStore {
   }
 }
 
-const nameOf = (hash: Uint8Array): string => Buffer.from(hash.buffer, hash.byteOffset, PREFIX_BYTES).toString("latin1");
+const nameOf = (hash: Uint8Array): string =>
+  Buffer.from(hash.buffer, hash.byteOffset, PREFIX_BYTES).toString("latin1");

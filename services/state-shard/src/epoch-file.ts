@@ -18,7 +18,8 @@ export class EpochFile {
       throw error;
     }
     this.value = Number(text);
-    if (!Number.isInteger(this.value) || this.value < 0) throw new Error(`${this.path} holds no epoch: ${JSON.stringify(text)}`);
+    if (!Number.isInteger(this.value) || this.value < 0)
+      throw new Error(`${this.path} holds no epoch: ${JSON.stringify(text)}`);
   }
 
   get epoch(): number {

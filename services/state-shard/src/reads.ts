@@ -2,7 +2,16 @@
 import { type BytesColumn, BytesVector, decode, encode, schemaIdOf } from "@velarium/columns";
 import { CODE_HASH_PREFIX_BYTES, hashKey, partitionOf, SLOT_KEY_BYTES, WORD_BYTES } from "@velarium/slots";
 import { proveSlot, StateError } from "@velarium/state-tree";
-import { CodeReply, CodeRequest, GetReply, GetRequest, ProveReply, ProveRequest, RecordReply, RecordRequest } from "@velarium/wire";
+import {
+  CodeReply,
+  CodeRequest,
+  GetReply,
+  GetRequest,
+  ProveReply,
+  ProveRequest,
+  RecordReply,
+  RecordRequest,
+} from "@velarium/wire";
 import { readRecord, type StoredState } from "./stored-state.ts";
 
 /** Keys of one request; a client splits more. */
@@ -39,7 +48,8 @@ export function answerRead(state: StoredState, request: Uint8Array): Uint8Array 
 function getSlots({ store }: StoredState, request: Uint8Array): Uint8Array {
   const { height, keys } = decode(GetRequest, request);
   const count = keys.length / SLOT_KEY_BYTES;
-  if (count > MAX_KEYS) throw new ReadError("too-large", `at most ${MAX_KEYS} keys in one request, got ${count}`);
+  if (count > MAX_KEYS)
+    throw new ReadError("too-large", `at most ${MAX_KEYS} keys in one request, got ${count}`);
   const at = height < 0 ? store.durableHeight : height;
   const values = new Uint8Array(count * WORD_BYTES);
   const status = within(() => store.getBatch(keys, count, values, at));
@@ -77,7 +87,8 @@ function prove({ store, owned }: StoredState, request: Uint8Array): Uint8Array {
 /** Roots at the places of their partitions. Others' stay zero: the client has all roots and makes the path above them. */
 function scattered(roots: Uint8Array, owned: ArrayLike<number>, partitions: number): Uint8Array {
   const all = new Uint8Array(partitions * ROOT_BYTES);
-  for (let i = 0; i < owned.length; i++) all.set(roots.subarray(i * ROOT_BYTES, (i + 1) * ROOT_BYTES), owned[i]! * ROOT_BYTES);
+  for (let i = 0; i < owned.length; i++)
+    all.set(roots.subarray(i * ROOT_BYTES, (i + 1) * ROOT_BYTES), owned[i]! * ROOT_BYTES);
   return all;
 }
 

@@ -14,19 +14,33 @@ import { answerRead } from "./reads.ts";
 import { Shard } from "./shard.ts";
 import { openStoredState, type StoredState } from "./stored-state.ts";
 
-export function createStateShard({ options, log }: ServiceContext<typeof stateShardOptions.definitions>): RunnableService {
+export function createStateShard({
+  options,
+  log,
+}: ServiceContext<typeof stateShardOptions.definitions>): RunnableService {
   const lifecycle = new Lifecycle();
   const registry = createMetricRegistry({ service: `state-shard-${options.shard}` });
   let state: StoredState | undefined;
   let shard: Shard | undefined;
   let server: RpcServer | undefined;
   let observability: ObservabilityServer | undefined;
-  defineShardMetrics(registry, () => shard, () => state);
+  defineShardMetrics(
+    registry,
+    () => shard,
+    () => state,
+  );
   lifecycle.add({
     name: "state",
     start: () => {
       state = openStoredState(options);
-      log.info({ height: state.store.durableHeight, slots: state.store.stats().slots, partitions: state.owned.length }, "state is open");
+      log.info(
+        {
+          height: state.store.durableHeight,
+          slots: state.store.stats().slots,
+          partitions: state.owned.length,
+        },
+        "state is open",
+      );
       shard = new Shard(options, state, log, (error) => void lifecycle.fail(error));
     },
     stop: async () => {
@@ -63,7 +77,12 @@ export function createStateShard({ options, log }: ServiceContext<typeof stateSh
     lifecycle.add({
       name: "metrics",
       start: async () => {
-        observability = await serveObservability({ host: options.host, port, registry, state: () => lifecycle.state });
+        observability = await serveObservability({
+          host: options.host,
+          port,
+          registry,
+          state: () => lifecycle.state,
+        });
       },
       stop: () => observability?.stop(),
     });
@@ -77,14 +96,24 @@ export function createStateShard({ options, log }: ServiceContext<typeof stateSh
   };
 }
 
-function defineShardMetrics(registry: Parameters<typeof defineMetrics>[0], shard: () => Shard | undefined, state: () => StoredState | undefined): void {
+function defineShardMetrics(
+  registry: Parameters<typeof defineMetrics>[0],
+  shard: () => Shard | undefined,
+  state: () => StoredState | undefined,
+): void {
   const core = <T>(read: (core: Shard["core"]) => T, none: T): T => {
     const running = shard();
     return running ? read(running.core) : none;
   };
   const counter = (name: string, help: string, key: keyof Shard["core"]["totals"]) =>
-    ({ kind: "counter", name: `velarium_state_shard_${name}_total`, help, collect: () => core((c) => c.totals[key], 0) }) as const;
-  const gauge = (name: string, help: string, read: () => number) => ({ kind: "gauge", name: `velarium_state_shard_${name}`, help, collect: read }) as const;
+    ({
+      kind: "counter",
+      name: `velarium_state_shard_${name}_total`,
+      help,
+      collect: () => core((c) => c.totals[key], 0),
+    }) as const;
+  const gauge = (name: string, help: string, read: () => number) =>
+    ({ kind: "gauge", name: `velarium_state_shard_${name}`, help, collect: read }) as const;
   defineMetrics(registry, {
     versions: counter("versions", "Versions published here.", "versions"),
     contributions: counter("contributions", "Delta contributions counted here.", "contributions"),
@@ -94,11 +123,17 @@ function defineShardMetrics(registry: Parameters<typeof defineMetrics>[0], shard
     blocks: counter("blocks", "Blocks committed.", "blocks"),
     epoch: gauge("epoch", "Epoch.", () => core((c) => c.epoch, 0)),
     durableHeight: gauge("durable_height", "Newest durable block.", () => state()?.store.durableHeight ?? 0),
-    versionsHeld: gauge("versions_held", "Versions of blocks not yet committed.", () => core((c) => c.versionsHeld, 0)),
+    versionsHeld: gauge("versions_held", "Versions of blocks not yet committed.", () =>
+      core((c) => c.versionsHeld, 0),
+    ),
     parkedNow: gauge("parked_reads_held", "Reads that wait now.", () => core((c) => c.parkedNow, 0)),
     slots: gauge("slots", "Slots with a value.", () => state()?.store.stats().slots ?? 0),
     logBytes: gauge("log_bytes", "Size of the entry log.", () => state()?.store.stats().logBytes ?? 0),
     indexBytes: gauge("index_bytes", "Memory of the index.", () => state()?.store.stats().indexBytes ?? 0),
-    cacheBytes: gauge("cache_bytes", "Memory of the value cache.", () => state()?.store.stats().cacheBytes ?? 0),
+    cacheBytes: gauge(
+      "cache_bytes",
+      "Memory of the value cache.",
+      () => state()?.store.stats().cacheBytes ?? 0,
+    ),
   });
 }

@@ -6,7 +6,17 @@ import { decode, encode, schemaIdOf } from "@velarium/columns";
 import type { PackedStream } from "@velarium/rpc";
 import type { Logger } from "@velarium/service-kit";
 import { ShardCore } from "@velarium/shard-core";
-import { CloseBlock, CodeReads, Committed, EpochBegin, Publish, Seals, ShardState, SlotReads, Stripe } from "@velarium/wire";
+import {
+  CloseBlock,
+  CodeReads,
+  Committed,
+  EpochBegin,
+  Publish,
+  Seals,
+  ShardState,
+  SlotReads,
+  Stripe,
+} from "@velarium/wire";
 import type { StateShardOptions } from "./options.ts";
 import { readRecord, recordOf, type StoredState } from "./stored-state.ts";
 
@@ -27,7 +37,12 @@ export class Shard {
   private writing: Promise<void> = Promise.resolve();
   private unsynced = 0;
 
-  constructor(options: StateShardOptions, state: StoredState, log: Logger, onFatal: (error: unknown) => void) {
+  constructor(
+    options: StateShardOptions,
+    state: StoredState,
+    log: Logger,
+    onFatal: (error: unknown) => void,
+  ) {
     this.options = options;
     this.state = state;
     this.log = log;
@@ -36,6 +51,7 @@ export class Shard {
     this.core = new ShardCore({
       state: {
         getBatch: (keys, count, out) => store.getBatch(keys, count, out),
+        readForBlock: (keys, count, out) => store.readForBlock(keys, count, out),
         codeByPrefix: (prefix) => codes.get(prefix),
       },
       owned: state.owned,
@@ -99,7 +115,8 @@ export class Shard {
         if (schemaIdOf(bytes) !== Stripe.id) return;
         const { epoch, number, stripe } = decode(Stripe, bytes);
         // Sent again after a lost connection: the answer is what was lost.
-        if (number <= this.state.store.durableHeight && epoch === this.core.epoch) peer.send(this.committedMessage(number));
+        if (number <= this.state.store.durableHeight && epoch === this.core.epoch)
+          peer.send(this.committedMessage(number));
         else {
           this.core.stripe(epoch, number, stripe);
           this.commitNext();
@@ -156,8 +173,7 @@ export class Shard {
       if (!block) return;
       const { store, codes } = this.state;
       codes.add(block.codes, this.options.sync);
-      const { keys, values, count } = block.changes;
-      store.apply({ height: block.number, keys, values, count, record: recordOf(block.closeSeq, block.stripe) });
+      store.apply({ height: block.number, ...block.changes, record: recordOf(block.closeSeq, block.stripe) });
       this.core.committed();
       this.unsynced++;
       this.persist(block.number, this.core.epoch);
@@ -173,7 +189,8 @@ export class Shard {
       this.unsynced--;
       const message = this.committedMessage(height);
       for (const peer of this.committers) if (!peer.isClosed) peer.send(message);
-      if (height % RECLAIM_EVERY === 0) store.reclaim(Math.max(store.oldestHeight, height - this.options.recordBlocks));
+      if (height % RECLAIM_EVERY === 0)
+        store.reclaim(Math.max(store.oldestHeight, height - this.options.recordBlocks));
       this.commitNext();
     });
     this.writing.catch((error: unknown) => this.onFatal(error));
@@ -181,7 +198,12 @@ export class Shard {
 
   private committedMessage(number: number): Uint8Array {
     const { store, owned } = this.state;
-    return encode(Committed, { epoch: this.core.epoch, number, partitions: Uint8Array.from(owned), roots: store.partitionRoots(number) });
+    return encode(Committed, {
+      epoch: this.core.epoch,
+      number,
+      partitions: Uint8Array.from(owned),
+      roots: store.partitionRoots(number),
+    });
   }
 
   /** A message that cannot be right ends the stream of who sent it; what breaks the shard itself ends the shard. */

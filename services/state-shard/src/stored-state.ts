@@ -1,7 +1,14 @@
 /** The durable state of this shard: store, code and epoch, opened or loaded from the genesis. */
 import { createEthereumRules } from "@velarium/chain-rules";
 import { type Genesis, genesisCodes, genesisHash, genesisSlots, readGenesis } from "@velarium/genesis";
-import { hashKeys, KEY_HASH_BYTES, partitionOf, SLOT_KEY_BYTES, shardOfPartition, WORD_BYTES } from "@velarium/slots";
+import {
+  hashKeys,
+  KEY_HASH_BYTES,
+  partitionOf,
+  SLOT_KEY_BYTES,
+  shardOfPartition,
+  WORD_BYTES,
+} from "@velarium/slots";
 import { StateStore } from "@velarium/state-tree";
 import { CodeStore } from "./code-store.ts";
 import { EpochFile } from "./epoch-file.ts";
@@ -22,10 +29,15 @@ export interface StoredState {
 export function openStoredState(options: StateShardOptions): StoredState {
   const genesis = readGenesis(options.genesis);
   const identity = genesisHash(genesis);
-  const owned = Array.from({ length: options.partitions }, (_, p) => p).filter((p) => shardOfPartition(p, options.shards) === options.shard);
+  const owned = Array.from({ length: options.partitions }, (_, p) => p).filter(
+    (p) => shardOfPartition(p, options.shards) === options.shard,
+  );
   const store = StateStore.open({
     dir: options.data ?? null,
-    chain: { chainId: createEthereumRules(genesis.config).chainId, genesisHash: Buffer.from(identity).toString("hex") },
+    chain: {
+      chainId: createEthereumRules(genesis.config).chainId,
+      genesisHash: Buffer.from(identity).toString("hex"),
+    },
     partitions: options.partitions,
     owned,
     cacheBytes: options.cacheBytes,
@@ -36,8 +48,16 @@ export function openStoredState(options: StateShardOptions): StoredState {
   return { store, codes, epoch: new EpochFile(options.data), owned, genesisHash: identity };
 }
 
-function loadGenesis(genesis: Genesis, store: StateStore, codes: CodeStore, options: StateShardOptions): void {
-  const mine = [...genesisCodes(genesis)].filter(({ hash }) => shardOfPartition(partitionOf(hash, 0, options.partitions), options.shards) === options.shard);
+function loadGenesis(
+  genesis: Genesis,
+  store: StateStore,
+  codes: CodeStore,
+  options: StateShardOptions,
+): void {
+  const mine = [...genesisCodes(genesis)].filter(
+    ({ hash }) =>
+      shardOfPartition(partitionOf(hash, 0, options.partitions), options.shards) === options.shard,
+  );
   codes.add(mine, options.sync);
   let hashes = new Uint8Array(0);
   let keys = new Uint8Array(0);
@@ -51,14 +71,22 @@ function loadGenesis(genesis: Genesis, store: StateStore, codes: CodeStore, opti
     hashKeys(batch.keys, batch.count, hashes);
     let count = 0;
     for (let i = 0; i < batch.count; i++) {
-      if (shardOfPartition(partitionOf(hashes, i * KEY_HASH_BYTES, options.partitions), options.shards) !== options.shard) continue;
+      if (
+        shardOfPartition(partitionOf(hashes, i * KEY_HASH_BYTES, options.partitions), options.shards) !==
+        options.shard
+      )
+        continue;
       keys.set(batch.keys.subarray(i * SLOT_KEY_BYTES, (i + 1) * SLOT_KEY_BYTES), count * SLOT_KEY_BYTES);
       values.set(batch.words.subarray(i * WORD_BYTES, (i + 1) * WORD_BYTES), count * WORD_BYTES);
       count++;
     }
     store.addGenesis(keys, values, count);
   }
-  store.commitGenesis({ height: genesis.header.number, record: recordOf(0, new Uint8Array(0)), sync: options.sync });
+  store.commitGenesis({
+    height: genesis.header.number,
+    record: recordOf(0, new Uint8Array(0)),
+    sync: options.sync,
+  });
 }
 
 /** What the store keeps with a block. */
