@@ -1,5 +1,6 @@
 /**
- * Senders by address: open addressing with linear probing over rows of columns. A row remembers the next nonce, the
+ * Senders by address: open addressing with linear probing over rows of 64 bytes, one cache line each, because a sender
+ * is met at random and everything about it is needed at once. A row remembers the next nonce, the
  * pending transactions (a list through the slab, by nonce) and what is in flight. Rows with nothing pending or in
  * flight are a cache and give way when the table is full, but only once their last block is announced: before that,
  * the committed state does not know their nonce.
@@ -21,17 +22,27 @@ export const AccountFlag = {
   gapped: 64,
 } as const;
 
-const INITIAL = 1024;
+/** 65,536 rows are 4 MiB, so that a table of a hundred thousand senders is copied only once or twice as it grows. */
+const INITIAL = 1 << 16;
+const ROW_BYTES = 64;
 
-function grow<A extends Int32Array | Float64Array | Uint8Array>(
-  old: A,
-  make: new (n: number) => A,
-  n: number,
-): A {
-  const out = new make(n);
-  out.set(old as never);
-  return out;
-}
+/**
+ * A row: address in bytes 0-19; `i32[(row << 4) + field]` for the words below, `f64[(row << 3) + field]` for the nonces.
+ * HEAD and TAIL: the sender's pending rows of the slab, by nonce. OPEN: slab row in an open frame, -1 for none.
+ * COUNT: pending ones. LAST_BLOCK: last block in which it has a transaction. NEXT: nonce to frame next.
+ * SETTLED: nonce in the state after everything whose outcome is known.
+ */
+export const HEAD = 5;
+export const TAIL = 6;
+export const OPEN = 7;
+export const COUNT = 12;
+export const IN_FLIGHT = 13;
+export const LAST_BLOCK = 14;
+export const FLAGS = 15;
+export const NEXT = 4;
+export const SETTLED = 5;
+/** In FLAGS, above those of AccountFlag: the row holds a sender. */
+const USED = 1 << 8;
 
 export class AccountTable {
   size = 0;
@@ -42,112 +53,127 @@ export class AccountTable {
   private hand = 0;
   private index = new Int32Array(INITIAL * 2).fill(-1);
   private readonly seed: number;
-  address = new Uint8Array(INITIAL * 20);
-  /** Nonce to frame next. */
-  next = new Float64Array(INITIAL);
-  /** Nonce in the state after everything whose outcome is known. */
-  settled = new Float64Array(INITIAL);
-  head = new Int32Array(INITIAL);
-  tail = new Int32Array(INITIAL);
-  count = new Int32Array(INITIAL);
-  inFlight = new Int32Array(INITIAL);
-  /** Slab row that is in an open frame, -1: none. */
-  open = new Int32Array(INITIAL);
-  flags = new Uint8Array(INITIAL);
-  used = new Uint8Array(INITIAL);
-  /** Last block in which it has a transaction. */
-  lastBlock = new Float64Array(INITIAL);
+  private bytes = new Uint8Array(INITIAL * ROW_BYTES);
+  i32 = new Int32Array(this.bytes.buffer);
+  f64 = new Float64Array(this.bytes.buffer);
 
   constructor(limit: number, seed = 0x2545f491) {
     this.limit = limit;
     this.seed = seed;
   }
 
-  private hash(bytes: Uint8Array, at: number): number {
-    let h = this.seed;
-    for (let i = 0; i < 20; i += 4) {
-      const word =
-        bytes[at + i]! | (bytes[at + i + 1]! << 8) | (bytes[at + i + 2]! << 16) | (bytes[at + i + 3]! << 24);
-      h = Math.imul(h ^ word, 0x9e3779b1);
-      h ^= h >>> 15;
-    }
-    return h;
+  /** Holds the address of a row at `addressAt(row)`. */
+  get addresses(): Uint8Array {
+    return this.bytes;
   }
 
-  private same(row: number, bytes: Uint8Array, at: number): boolean {
-    const address = this.address;
-    const from = row * 20;
-    for (let i = 0; i < 20; i++) if (address[from + i] !== bytes[at + i]) return false;
-    return true;
+  addressAt(row: number): number {
+    return row * ROW_BYTES;
   }
 
+  isUsed(row: number): boolean {
+    return (this.i32[(row << 4) + FLAGS]! & USED) !== 0;
+  }
+
+  private hashWords(a: number, b: number, c: number, d: number, e: number): number {
+    let h = Math.imul(this.seed ^ a, 0x9e3779b1);
+    h = Math.imul(h ^ (h >>> 15) ^ b, 0x9e3779b1);
+    h = Math.imul(h ^ (h >>> 15) ^ c, 0x9e3779b1);
+    h = Math.imul(h ^ (h >>> 15) ^ d, 0x9e3779b1);
+    h = Math.imul(h ^ (h >>> 15) ^ e, 0x9e3779b1);
+    return h ^ (h >>> 15);
+  }
+
+  private hashOfRow(row: number): number {
+    const { i32 } = this;
+    const w = row << 4;
+    return this.hashWords(i32[w]!, i32[w + 1]!, i32[w + 2]!, i32[w + 3]!, i32[w + 4]!);
+  }
+
+  /** Row of an address, -1 when there is none. */
   find(bytes: Uint8Array, at: number): number {
-    const mask = this.index.length - 1;
-    for (let i = this.hash(bytes, at) & mask; ; i = (i + 1) & mask) {
-      const row = this.index[i]!;
+    return this.findWords(
+      word(bytes, at),
+      word(bytes, at + 4),
+      word(bytes, at + 8),
+      word(bytes, at + 12),
+      word(bytes, at + 16),
+    );
+  }
+
+  private findWords(a: number, b: number, c: number, d: number, e: number): number {
+    const { index, i32 } = this;
+    const mask = index.length - 1;
+    for (let i = this.hashWords(a, b, c, d, e) & mask; ; i = (i + 1) & mask) {
+      const row = index[i]!;
       if (row < 0) return -1;
-      if (this.same(row, bytes, at)) return row;
+      const w = row << 4;
+      if (i32[w] === a && i32[w + 1] === b && i32[w + 2] === c && i32[w + 3] === d && i32[w + 4] === e)
+        return row;
     }
   }
 
   /** Row of an address, made when there is none; -1 when the table is full. `announced`: newest announced block. */
   findOrAdd(bytes: Uint8Array, at: number, announced: number): number {
-    const found = this.find(bytes, at);
+    const a = word(bytes, at);
+    const b = word(bytes, at + 4);
+    const c = word(bytes, at + 8);
+    const d = word(bytes, at + 12);
+    const e = word(bytes, at + 16);
+    const found = this.findWords(a, b, c, d, e);
     if (found >= 0) return found;
     if (this.size >= this.limit && !this.evict(announced)) return -1;
     let row = this.freeHead;
-    if (row >= 0) this.freeHead = this.head[row]!;
+    if (row >= 0) this.freeHead = this.i32[(row << 4) + HEAD]!;
     else {
       if (this.rows === this.capacity) this.enlarge();
       row = this.rows++;
     }
-    this.address.set(bytes.subarray(at, at + 20), row * 20);
-    this.next[row] = 0;
-    this.settled[row] = 0;
-    this.head[row] = this.tail[row] = this.open[row] = -1;
-    this.count[row] = this.inFlight[row] = 0;
-    this.flags[row] = 0;
-    this.lastBlock[row] = -1;
-    this.used[row] = 1;
+    const { i32, f64 } = this;
+    const w = row << 4;
+    i32[w] = a;
+    i32[w + 1] = b;
+    i32[w + 2] = c;
+    i32[w + 3] = d;
+    i32[w + 4] = e;
+    i32[w + HEAD] = i32[w + TAIL] = i32[w + OPEN] = i32[w + LAST_BLOCK] = -1;
+    i32[w + COUNT] = i32[w + IN_FLIGHT] = 0;
+    i32[w + FLAGS] = USED;
+    f64[(row << 3) + NEXT] = f64[(row << 3) + SETTLED] = 0;
     this.size++;
     this.link(row);
     return row;
   }
 
   private link(row: number): void {
-    const mask = this.index.length - 1;
-    let i = this.hash(this.address, row * 20) & mask;
-    while (this.index[i]! >= 0) i = (i + 1) & mask;
-    this.index[i] = row;
+    const { index } = this;
+    const mask = index.length - 1;
+    let i = this.hashOfRow(row) & mask;
+    while (index[i]! >= 0) i = (i + 1) & mask;
+    index[i] = row;
   }
 
   private enlarge(): void {
-    const n = this.capacity * 2;
-    this.address = grow(this.address, Uint8Array, n * 20);
-    this.next = grow(this.next, Float64Array, n);
-    this.settled = grow(this.settled, Float64Array, n);
-    this.head = grow(this.head, Int32Array, n);
-    this.tail = grow(this.tail, Int32Array, n);
-    this.count = grow(this.count, Int32Array, n);
-    this.inFlight = grow(this.inFlight, Int32Array, n);
-    this.open = grow(this.open, Int32Array, n);
-    this.flags = grow(this.flags, Uint8Array, n);
-    this.used = grow(this.used, Uint8Array, n);
-    this.lastBlock = grow(this.lastBlock, Float64Array, n);
-    this.capacity = n;
-    this.index = new Int32Array(n * 2).fill(-1);
-    for (let row = 0; row < this.rows; row++) if (this.used[row]) this.link(row);
+    this.capacity *= 2;
+    const bytes = new Uint8Array(this.capacity * ROW_BYTES);
+    bytes.set(this.bytes);
+    this.bytes = bytes;
+    this.i32 = new Int32Array(bytes.buffer);
+    this.f64 = new Float64Array(bytes.buffer);
+    this.index = new Int32Array(this.capacity * 2).fill(-1);
+    for (let row = 0; row < this.rows; row++) if (this.isUsed(row)) this.link(row);
   }
 
   /** True when nothing needs the row but memory of its nonce. */
   private isIdle(row: number, announced: number): boolean {
+    const { i32 } = this;
+    const w = row << 4;
     return (
-      this.used[row] === 1 &&
-      this.count[row] === 0 &&
-      this.inFlight[row] === 0 &&
-      this.open[row] === -1 &&
-      (this.flags[row]! & ~AccountFlag.known) === 0 &&
-      this.lastBlock[row]! <= announced
+      i32[w + COUNT] === 0 &&
+      i32[w + IN_FLIGHT] === 0 &&
+      i32[w + OPEN] === -1 &&
+      (i32[w + FLAGS]! & ~AccountFlag.known) === USED &&
+      i32[w + LAST_BLOCK]! <= announced
     );
   }
 
@@ -166,19 +192,23 @@ export class AccountTable {
   private remove(row: number): void {
     const index = this.index;
     const mask = index.length - 1;
-    let hole = this.hash(this.address, row * 20) & mask;
+    let hole = this.hashOfRow(row) & mask;
     while (index[hole] !== row) hole = (hole + 1) & mask;
     for (let i = (hole + 1) & mask; index[i]! >= 0; i = (i + 1) & mask) {
-      const home = this.hash(this.address, index[i]! * 20) & mask;
+      const home = this.hashOfRow(index[i]!) & mask;
       if (((i - home) & mask) >= ((i - hole) & mask)) {
         index[hole] = index[i]!;
         hole = i;
       }
     }
     index[hole] = -1;
-    this.used[row] = 0;
-    this.head[row] = this.freeHead;
+    this.i32[(row << 4) + FLAGS] = 0;
+    this.i32[(row << 4) + HEAD] = this.freeHead;
     this.freeHead = row;
     this.size--;
   }
+}
+
+function word(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }

@@ -62,7 +62,7 @@ export class RecordAssembler {
       if (row < 0) continue;
       if (block.outcomes[at] === Outcome.included) {
         raw.push(slab.sourceOf(row).raw.blob, slab.rawFrom[row]!, slab.rawTo[row]!);
-        senders.push(accounts.address, slab.account[row]! * 20);
+        senders.push(accounts.addresses, accounts.addressAt(slab.account[row]!));
         hashes.push(slab.hash, row * 32);
         verified.push(slab.verified[row]!);
         arrivals.push(slab.arrival[row]!);
@@ -73,7 +73,7 @@ export class RecordAssembler {
       } else {
         rejectedArrivals.push(slab.arrival[row]!);
         rejectedHashes.push(slab.hash, row * 32);
-        rejectedSenders.push(accounts.address, slab.account[row]! * 20);
+        rejectedSenders.push(accounts.addresses, accounts.addressAt(slab.account[row]!));
         rejectedReasons.push(block.reasons[at]!);
       }
     }

@@ -37,7 +37,7 @@ export class FrameBuilder {
     const shape = slab.shape[row]!;
     this.shapes.push(shape);
     this.gasLimits.push(slab.gasLimit[row]!);
-    this.senders.push(accounts.address, slab.account[row]! * 20);
+    this.senders.push(accounts.addresses, accounts.addressAt(slab.account[row]!));
     this.raw.push(source.raw.blob, slab.rawFrom[row]!, slab.rawTo[row]!);
     const from = slab.accessFrom[row]!;
     const to = slab.accessTo[row]!;

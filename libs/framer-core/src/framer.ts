@@ -31,7 +31,7 @@ import {
   type Receipts,
   Shape,
 } from "@velarium/wire";
-import { AccountFlag } from "./account-table.ts";
+import { AccountFlag, FLAGS } from "./account-table.ts";
 import { RecordAssembler } from "./assembly.ts";
 import { BlockState, CLOSE_WORK, OPEN_WORK } from "./block-state.ts";
 import { workAtClose, workAtOpen } from "./chain-work.ts";
@@ -265,7 +265,13 @@ export class Framer {
     pool.unknown.length = 0;
     const keys = new Uint8Array(accounts.length * SLOT_KEY_BYTES);
     for (let i = 0; i < accounts.length; i++)
-      writeFieldKey(keys, i * SLOT_KEY_BYTES, Domain.nonce, pool.accounts.address, accounts[i]! * 20);
+      writeFieldKey(
+        keys,
+        i * SLOT_KEY_BYTES,
+        Domain.nonce,
+        pool.accounts.addresses,
+        pool.accounts.addressAt(accounts[i]!),
+      );
     this.stats.nonceReads += accounts.length;
     effects.readNonces(accounts, keys);
   }
@@ -838,7 +844,7 @@ export class Framer {
     }
     this.replayed.set(frame.arrivals[i]!, row);
     pool.hashes.add(row);
-    accounts.flags[account]! |= AccountFlag.known;
+    accounts.i32[(account << 4) + FLAGS]! |= AccountFlag.known;
     block.add(row);
     block.gas += scan.gasLimit;
     block.bytes += to - from;

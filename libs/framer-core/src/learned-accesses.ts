@@ -22,11 +22,11 @@ function declaredKeys(
     return source.keys.subarray(at, at + count * SLOT_KEY_BYTES);
   }
   const keys = new Uint8Array(count * SLOT_KEY_BYTES);
-  const sender = slab.account[row]! * 20;
+  const sender = accounts.addressAt(slab.account[row]!);
   const recipient = recipientOf(source.raw.blob, slab.rawFrom[row]!, slab.rawBytes(row));
-  writeFieldKey(keys, 0, Domain.balance, accounts.address, sender);
-  writeFieldKey(keys, SLOT_KEY_BYTES, Domain.nonce, accounts.address, sender);
-  writeFieldKey(keys, 2 * SLOT_KEY_BYTES, Domain.code, accounts.address, sender);
+  writeFieldKey(keys, 0, Domain.balance, accounts.addresses, sender);
+  writeFieldKey(keys, SLOT_KEY_BYTES, Domain.nonce, accounts.addresses, sender);
+  writeFieldKey(keys, 2 * SLOT_KEY_BYTES, Domain.code, accounts.addresses, sender);
   writeFieldKey(keys, 3 * SLOT_KEY_BYTES, Domain.code, recipient);
   writeFieldKey(keys, 4 * SLOT_KEY_BYTES, Domain.balance, recipient);
   return keys;

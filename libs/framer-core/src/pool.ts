@@ -6,7 +6,19 @@
 import type { Message } from "@velarium/columns";
 import { AccessKind } from "@velarium/slots";
 import { type Analyzed, Reason, Shape } from "@velarium/wire";
-import { AccountFlag, AccountTable } from "./account-table.ts";
+import {
+  AccountFlag,
+  AccountTable,
+  COUNT,
+  FLAGS,
+  HEAD,
+  IN_FLIGHT,
+  LAST_BLOCK,
+  NEXT,
+  OPEN,
+  SETTLED,
+  TAIL,
+} from "./account-table.ts";
 import { HashIndex } from "./hash-index.ts";
 import type { FramerOptions } from "./options.ts";
 import { ArrivalOrder, type OrderPolicy, TipOrder } from "./order-policy.ts";
@@ -71,19 +83,23 @@ export class Pool {
       return;
     }
     const nonce = message.nonces[i]!;
-    const flags = accounts.flags[account]!;
+    const flags = accounts.i32[(account << 4) + FLAGS]!;
     let gap = 0;
     if ((flags & known) !== 0) {
-      if (nonce < accounts.next[account]!) {
+      if (nonce < accounts.f64[(account << 3) + NEXT]!) {
         refuse(Reason.nonceTooLow);
         return;
       }
-      const open = accounts.open[account]!;
+      const open = accounts.i32[(account << 4) + OPEN]!;
       if (open >= 0 && nonce === slab.nonce[open]) {
         refuse(Reason.underpriced);
         return;
       }
-      gap = nonce - accounts.next[account]! - accounts.count[account]! - (open >= 0 ? 1 : 0);
+      gap =
+        nonce -
+        accounts.f64[(account << 3) + NEXT]! -
+        accounts.i32[(account << 4) + COUNT]! -
+        (open >= 0 ? 1 : 0);
       if (gap > options.maxNonceGap) {
         refuse(Reason.nonceTooFar);
         return;
@@ -97,7 +113,7 @@ export class Pool {
       }
       this.reject(replaced, Reason.replaced);
     } else {
-      if (accounts.count[account]! >= options.senderTransactions) {
+      if (accounts.i32[(account << 4) + COUNT]! >= options.senderTransactions) {
         refuse(Reason.senderLimit);
         return;
       }
@@ -127,7 +143,7 @@ export class Pool {
     this.hashes.add(row);
     this.insert(account, row);
     this.refresh(account);
-    if (gap > 0 && (accounts.flags[account]! & gapped) !== 0) slab.detach(row);
+    if (gap > 0 && (accounts.i32[(account << 4) + FLAGS]! & gapped) !== 0) slab.detach(row);
   }
 
   /** Index of the first key of the row that `admit` is about to take; kept by the caller, who walks the message. */
@@ -142,9 +158,13 @@ export class Pool {
 
   private pendingWithNonce(account: number, nonce: number): number {
     const { slab, accounts } = this;
-    const last = accounts.tail[account]!;
+    const last = accounts.i32[(account << 4) + TAIL]!;
     if (last < 0 || nonce > slab.nonce[last]!) return -1;
-    for (let row = accounts.head[account]!; row >= 0 && slab.nonce[row]! <= nonce; row = slab.next[row]!)
+    for (
+      let row = accounts.i32[(account << 4) + HEAD]!;
+      row >= 0 && slab.nonce[row]! <= nonce;
+      row = slab.next[row]!
+    )
       if (slab.nonce[row] === nonce) return row;
     return -1;
   }
@@ -153,26 +173,26 @@ export class Pool {
   private insert(account: number, row: number): void {
     const { slab, accounts } = this;
     const nonce = slab.nonce[row]!;
-    const last = accounts.tail[account]!;
+    const last = accounts.i32[(account << 4) + TAIL]!;
     if (last < 0 || slab.nonce[last]! < nonce) {
       slab.next[row] = -1;
-      if (last < 0) accounts.head[account] = row;
+      if (last < 0) accounts.i32[(account << 4) + HEAD] = row;
       else slab.next[last] = row;
-      accounts.tail[account] = row;
+      accounts.i32[(account << 4) + TAIL] = row;
     } else {
       let before = -1;
-      let at = accounts.head[account]!;
+      let at = accounts.i32[(account << 4) + HEAD]!;
       while (at >= 0 && slab.nonce[at]! < nonce) {
         before = at;
         at = slab.next[at]!;
       }
       slab.next[row] = at;
-      if (before < 0) accounts.head[account] = row;
+      if (before < 0) accounts.i32[(account << 4) + HEAD] = row;
       else slab.next[before] = row;
     }
-    accounts.count[account]!++;
+    accounts.i32[(account << 4) + COUNT]!++;
     this.pending++;
-    if ((accounts.flags[account]! & (gapped | parked)) !== 0) this.waiting++;
+    if ((accounts.i32[(account << 4) + FLAGS]! & (gapped | parked)) !== 0) this.waiting++;
     slab.state[row] = RowState.pending;
     slab.older[row] = this.youngest;
     slab.younger[row] = -1;
@@ -186,13 +206,13 @@ export class Pool {
     const { slab, accounts } = this;
     const account = slab.account[row]!;
     let before = -1;
-    for (let at = accounts.head[account]!; at !== row; at = slab.next[at]!) before = at;
-    if (before < 0) accounts.head[account] = slab.next[row]!;
+    for (let at = accounts.i32[(account << 4) + HEAD]!; at !== row; at = slab.next[at]!) before = at;
+    if (before < 0) accounts.i32[(account << 4) + HEAD] = slab.next[row]!;
     else slab.next[before] = slab.next[row]!;
-    if (accounts.tail[account] === row) accounts.tail[account] = before;
-    accounts.count[account]!--;
+    if (accounts.i32[(account << 4) + TAIL] === row) accounts.i32[(account << 4) + TAIL] = before;
+    accounts.i32[(account << 4) + COUNT]!--;
     this.pending--;
-    if ((accounts.flags[account]! & (gapped | parked)) !== 0) this.waiting--;
+    if ((accounts.i32[(account << 4) + FLAGS]! & (gapped | parked)) !== 0) this.waiting--;
     const older = slab.older[row]!;
     const younger = slab.younger[row]!;
     if (older < 0) this.oldest = younger;
@@ -214,8 +234,8 @@ export class Pool {
       slab.arrival[row]!,
       slab.hash,
       row * 32,
-      this.accounts.address,
-      slab.account[row]! * 20,
+      this.accounts.addresses,
+      this.accounts.addressAt(slab.account[row]!),
       reason,
     );
     this.hashes.remove(row);
@@ -224,13 +244,14 @@ export class Pool {
 
   private setWaiting(account: number, flag: number, on: boolean): void {
     const { accounts } = this;
-    const old = accounts.flags[account]!;
+    const old = accounts.i32[(account << 4) + FLAGS]!;
     const now = on ? old | flag : old & ~flag;
     if (now === old) return;
-    accounts.flags[account] = now;
+    accounts.i32[(account << 4) + FLAGS] = now;
     const was = (old & (gapped | parked)) !== 0;
     const is = (now & (gapped | parked)) !== 0;
-    if (was !== is) this.waiting += is ? accounts.count[account]! : -accounts.count[account]!;
+    if (was !== is)
+      this.waiting += is ? accounts.i32[(account << 4) + COUNT]! : -accounts.i32[(account << 4) + COUNT]!;
     if (flag === gapped) {
       if (on) this.gappedAccounts.add(account);
       else this.gappedAccounts.delete(account);
@@ -240,9 +261,9 @@ export class Pool {
   /** Decides what a sender waits for, after anything about it has changed. */
   refresh(account: number): void {
     const { accounts, slab } = this;
-    const flags = accounts.flags[account]!;
-    if ((flags & (ready | tail)) !== 0 || accounts.open[account]! >= 0) return;
-    const head = accounts.head[account]!;
+    const flags = accounts.i32[(account << 4) + FLAGS]!;
+    if ((flags & (ready | tail)) !== 0 || accounts.i32[(account << 4) + OPEN]! >= 0) return;
+    const head = accounts.i32[(account << 4) + HEAD]!;
     if (head < 0) {
       if ((flags & (gapped | parked)) !== 0) {
         this.setWaiting(account, gapped, false);
@@ -252,16 +273,16 @@ export class Pool {
     }
     if ((flags & known) === 0) {
       if ((flags & asked) === 0) {
-        accounts.flags[account] = flags | asked;
+        accounts.i32[(account << 4) + FLAGS] = flags | asked;
         this.unknown.push(account);
       }
       return;
     }
     if ((flags & hold) !== 0) {
-      if (accounts.inFlight[account]! > 0) return;
-      accounts.flags[account] = flags & ~hold;
+      if (accounts.i32[(account << 4) + IN_FLIGHT]! > 0) return;
+      accounts.i32[(account << 4) + FLAGS] = flags & ~hold;
     }
-    const isNext = slab.nonce[head] === accounts.next[account];
+    const isNext = slab.nonce[head] === accounts.f64[(account << 3) + NEXT];
     if (!isNext !== ((flags & gapped) !== 0)) this.setWaiting(account, gapped, !isNext);
     if (!isNext) return;
     if (slab.feeCap[head]! < this.baseFee) {
@@ -273,10 +294,10 @@ export class Pool {
     }
     if ((flags & parked) !== 0) return;
     if (slab.attempts[head]! >= this.options.tailAttempts || this.wipes(head)) {
-      accounts.flags[account] = accounts.flags[account]! | tail;
+      accounts.i32[(account << 4) + FLAGS] = accounts.i32[(account << 4) + FLAGS]! | tail;
       this.tailQueue.push(account, 0);
     } else {
-      accounts.flags[account] = accounts.flags[account]! | ready;
+      accounts.i32[(account << 4) + FLAGS] = accounts.i32[(account << 4) + FLAGS]! | ready;
       this.order.push(account, Math.min(slab.tipCap[head]!, slab.feeCap[head]! - this.baseFee));
     }
   }
@@ -293,11 +314,12 @@ export class Pool {
   /** Row that a queued sender would put forward; -1 (and the sender is looked at again) when that has changed. */
   nextOf(account: number, flag: number): number {
     const { accounts, slab } = this;
-    const head = accounts.head[account]!;
+    const head = accounts.i32[(account << 4) + HEAD]!;
     const fits =
       head >= 0 &&
-      slab.nonce[head] === accounts.next[account] &&
-      ((accounts.flags[account]! & hold) === 0 || accounts.inFlight[account] === 0);
+      slab.nonce[head] === accounts.f64[(account << 3) + NEXT] &&
+      ((accounts.i32[(account << 4) + FLAGS]! & hold) === 0 ||
+        accounts.i32[(account << 4) + IN_FLIGHT] === 0);
     const isTail = fits && (slab.attempts[head]! >= this.options.tailAttempts || this.wipes(head));
     return fits && isTail === (flag === tail) ? head : -1;
   }
@@ -306,30 +328,30 @@ export class Pool {
   popReady(): void {
     const account = this.order.peek();
     this.order.pop();
-    this.accounts.flags[account]! &= ~ready;
+    this.accounts.i32[(account << 4) + FLAGS]! &= ~ready;
   }
 
   popTail(): void {
     const account = this.tailQueue.peek();
     this.tailQueue.pop();
-    this.accounts.flags[account]! &= ~tail;
+    this.accounts.i32[(account << 4) + FLAGS]! &= ~tail;
   }
 
   /** Row goes into an open frame (or straight into one of its own). */
   take(row: number): void {
     this.unlink(row);
     this.slab.state[row] = RowState.open;
-    this.accounts.open[this.slab.account[row]!] = row;
+    this.accounts.i32[(this.slab.account[row]! << 4) + OPEN] = row;
   }
 
   /** Row has got its seq in a frame of `block`. */
   framed(row: number, block: number): void {
     const { accounts, slab } = this;
     const account = slab.account[row]!;
-    accounts.open[account] = -1;
-    accounts.next[account] = slab.nonce[row]! + 1;
-    accounts.inFlight[account]!++;
-    accounts.lastBlock[account] = block;
+    accounts.i32[(account << 4) + OPEN] = -1;
+    accounts.f64[(account << 3) + NEXT] = slab.nonce[row]! + 1;
+    accounts.i32[(account << 4) + IN_FLIGHT]!++;
+    accounts.i32[(account << 4) + LAST_BLOCK] = block;
     slab.state[row] = RowState.framed;
     this.inFlight++;
     this.refresh(account);
@@ -347,8 +369,8 @@ export class Pool {
     const account = slab.account[row]!;
     this.landed(account);
     const after = slab.nonce[row]! + 1;
-    if (accounts.settled[account]! < after) accounts.settled[account] = after;
-    if (accounts.next[account]! < after) this.raiseNext(account, after);
+    if (accounts.f64[(account << 3) + SETTLED]! < after) accounts.f64[(account << 3) + SETTLED] = after;
+    if (accounts.f64[(account << 3) + NEXT]! < after) this.raiseNext(account, after);
     this.hashes.remove(row);
     this.refresh(account);
   }
@@ -362,8 +384,9 @@ export class Pool {
     const nonce = slab.nonce[row]!;
     if (reason === Reason.nonceTooLow) {
       // The state is ahead of what is known here: an EIP-7702 authorization moves a nonce, for example.
-      if (accounts.settled[account]! <= nonce) accounts.settled[account] = nonce + 1;
-      if (accounts.next[account]! <= nonce) this.raiseNext(account, nonce + 1);
+      if (accounts.f64[(account << 3) + SETTLED]! <= nonce)
+        accounts.f64[(account << 3) + SETTLED] = nonce + 1;
+      if (accounts.f64[(account << 3) + NEXT]! <= nonce) this.raiseNext(account, nonce + 1);
     } else this.lowerNext(account, nonce);
     this.refresh(account);
   }
@@ -395,15 +418,15 @@ export class Pool {
     this.lowerNext(account, nonce);
     if (
       reason === Reason.nonceTooHigh &&
-      accounts.inFlight[account] === 0 &&
-      nonce === accounts.next[account]
+      accounts.i32[(account << 4) + IN_FLIGHT] === 0 &&
+      nonce === accounts.f64[(account << 3) + NEXT]
     ) {
       // Nothing before it is on its way, so what is known of this sender is wrong: ask the state again.
-      accounts.settled[account] = 0;
-      accounts.flags[account]! &= ~known;
+      accounts.f64[(account << 3) + SETTLED] = 0;
+      accounts.i32[(account << 4) + FLAGS]! &= ~known;
     }
     if (reason === Reason.feeCapBelowBaseFee || reason === Reason.blobFeeCap) {
-      if ((accounts.flags[account]! & parked) === 0) {
+      if ((accounts.i32[(account << 4) + FLAGS]! & parked) === 0) {
         this.setWaiting(account, parked, true);
         this.parkedAccounts.push(account);
       }
@@ -412,24 +435,24 @@ export class Pool {
   }
 
   private landed(account: number): void {
-    this.accounts.inFlight[account]!--;
+    this.accounts.i32[(account << 4) + IN_FLIGHT]!--;
     this.inFlight--;
   }
 
   private lowerNext(account: number, nonce: number): void {
     const { accounts } = this;
-    if (nonce < accounts.next[account]!) accounts.next[account] = nonce;
-    if (accounts.inFlight[account]! > 0) accounts.flags[account]! |= hold;
+    if (nonce < accounts.f64[(account << 3) + NEXT]!) accounts.f64[(account << 3) + NEXT] = nonce;
+    if (accounts.i32[(account << 4) + IN_FLIGHT]! > 0) accounts.i32[(account << 4) + FLAGS]! |= hold;
   }
 
   /** Moves the next nonce up and ends what is now too low. */
   private raiseNext(account: number, nonce: number): void {
     const { accounts, slab } = this;
-    accounts.next[account] = nonce;
+    accounts.f64[(account << 3) + NEXT] = nonce;
     for (
-      let head = accounts.head[account]!;
+      let head = accounts.i32[(account << 4) + HEAD]!;
       head >= 0 && slab.nonce[head]! < nonce;
-      head = accounts.head[account]!
+      head = accounts.i32[(account << 4) + HEAD]!
     )
       this.reject(head, Reason.nonceTooLow);
   }
@@ -437,24 +460,24 @@ export class Pool {
   /** Answer of the state: the committed nonce of a sender. */
   setNonce(account: number, nonce: number): void {
     const { accounts, slab, options } = this;
-    accounts.flags[account]! &= ~asked;
-    if (accounts.used[account] === 0) return;
-    if ((accounts.flags[account]! & known) !== 0) {
+    accounts.i32[(account << 4) + FLAGS]! &= ~asked;
+    if (!accounts.isUsed(account)) return;
+    if ((accounts.i32[(account << 4) + FLAGS]! & known) !== 0) {
       // A review: the state may only be ahead while nothing of this sender is on its way.
       if (
-        accounts.inFlight[account] === 0 &&
-        accounts.open[account]! < 0 &&
-        nonce > accounts.next[account]!
+        accounts.i32[(account << 4) + IN_FLIGHT] === 0 &&
+        accounts.i32[(account << 4) + OPEN]! < 0 &&
+        nonce > accounts.f64[(account << 3) + NEXT]!
       ) {
-        if (accounts.settled[account]! < nonce) accounts.settled[account] = nonce;
+        if (accounts.f64[(account << 3) + SETTLED]! < nonce) accounts.f64[(account << 3) + SETTLED] = nonce;
         this.raiseNext(account, nonce);
       }
     } else {
-      accounts.flags[account]! |= known;
-      accounts.settled[account] = nonce;
+      accounts.i32[(account << 4) + FLAGS]! |= known;
+      accounts.f64[(account << 3) + SETTLED] = nonce;
       this.raiseNext(account, nonce);
       let position = 0;
-      for (let row = accounts.head[account]!; row >= 0; ) {
+      for (let row = accounts.i32[(account << 4) + HEAD]!; row >= 0; ) {
         const after = slab.next[row]!;
         if (slab.nonce[row]! - nonce - position > options.maxNonceGap) this.reject(row, Reason.nonceTooFar);
         else position++;
@@ -466,7 +489,7 @@ export class Pool {
 
   /** The question got no answer: it will be asked again. */
   forgetQuestion(account: number): void {
-    this.accounts.flags[account]! &= ~asked;
+    this.accounts.i32[(account << 4) + FLAGS]! &= ~asked;
     this.refresh(account);
   }
 
@@ -497,9 +520,13 @@ export class Pool {
     this.reviewMs = nowMs;
     let asking = 0;
     for (const account of this.gappedAccounts) {
-      if ((accounts.flags[account]! & asked) !== 0 || accounts.inFlight[account]! > 0) continue;
-      if (accounts.lastBlock[account]! > this.announced) continue;
-      accounts.flags[account]! |= asked;
+      if (
+        (accounts.i32[(account << 4) + FLAGS]! & asked) !== 0 ||
+        accounts.i32[(account << 4) + IN_FLIGHT]! > 0
+      )
+        continue;
+      if (accounts.i32[(account << 4) + LAST_BLOCK]! > this.announced) continue;
+      accounts.i32[(account << 4) + FLAGS]! |= asked;
       this.unknown.push(account);
       if (++asking === 256) break;
     }
@@ -511,8 +538,8 @@ export class Pool {
     let row = this.oldest;
     for (let tries = 0; tries < EVICTION_SEARCH && row >= 0; tries++, row = slab.younger[row]!) {
       const account = slab.account[row]!;
-      if ((accounts.flags[account]! & (gapped | parked)) === 0) continue;
-      this.reject(accounts.tail[account]!, Reason.evicted);
+      if ((accounts.i32[(account << 4) + FLAGS]! & (gapped | parked)) === 0) continue;
+      this.reject(accounts.i32[(account << 4) + TAIL]!, Reason.evicted);
       this.refresh(account);
       return true;
     }
