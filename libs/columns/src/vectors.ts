@@ -73,6 +73,9 @@ export class FixedVector {
   readonly width: number;
   length = 0;
   private data: Uint8Array;
+  /** What `words` is a view of. */
+  private wordsOf: Uint8Array | undefined;
+  private words: Uint32Array | undefined;
 
   constructor(width: number, items = INITIAL_ITEMS) {
     this.width = width;
@@ -96,6 +99,18 @@ export class FixedVector {
     const to = this.grow();
     const data = this.data;
     for (let i = 0; i < this.width; i++) data[to + i] = source[offset + i]!;
+  }
+
+  /** Appends one item of a width that is a multiple of four, from word `at` of `source`. */
+  pushWords(source: Uint32Array, at: number): void {
+    const to = this.grow() >> 2;
+    if (this.wordsOf !== this.data) {
+      this.wordsOf = this.data;
+      this.words = new Uint32Array(this.data.buffer, 0, this.data.length >> 2);
+    }
+    const words = this.words!;
+    const count = this.width >> 2;
+    for (let i = 0; i < count; i++) words[to + i] = source[at + i]!;
   }
 
   bytes(): Uint8Array {
@@ -132,7 +147,8 @@ export class BytesVector {
       grown.set(this.data);
       this.data = grown;
     }
-    this.data.set(from === 0 && to === source.length ? source : source.subarray(from, to), this.used);
+    if (size > 0)
+      this.data.set(from === 0 && to === source.length ? source : source.subarray(from, to), this.used);
     this.used += size;
     this.ends.push(this.used);
   }

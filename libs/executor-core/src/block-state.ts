@@ -2,9 +2,9 @@
 import type { ChainRules } from "@velarium/chain-rules";
 import type { Message } from "@velarium/columns";
 import { type BlockContext as EngineContext, wordToBigInt } from "@velarium/engine";
-import { Domain, fieldKey } from "@velarium/slots";
+import { Domain, fieldKey, wordsOf } from "@velarium/slots";
 import type { BlockContext, BlockFees } from "@velarium/wire";
-import { DeltaTable } from "./delta-table.ts";
+import type { DeltaTable } from "./delta-table.ts";
 
 export class BlockState {
   readonly number: number;
@@ -13,8 +13,9 @@ export class BlockState {
   readonly beneficiaryLo: number;
   /** Key of the beneficiary's balance. */
   readonly beneficiaryKey: Uint8Array;
+  readonly beneficiaryKeyWords: Uint32Array;
   readonly parentBeaconRoot: Uint8Array;
-  readonly deltas = new DeltaTable();
+  readonly deltas: DeltaTable;
   /** Positions of transactions whose values are here before the fees are. */
   held: number[] = [];
   /** What the engine sees; undefined until the fees are known. */
@@ -23,7 +24,9 @@ export class BlockState {
   private readonly gasLimit: number;
   private readonly prevRandao: Uint8Array;
 
-  constructor(message: Message<typeof BlockContext>) {
+  /** `deltas`: an empty table. */
+  constructor(message: Message<typeof BlockContext>, deltas: DeltaTable) {
+    this.deltas = deltas;
     this.number = message.number;
     this.time = message.time;
     this.gasLimit = message.gasLimit;
@@ -31,6 +34,7 @@ export class BlockState {
     this.beneficiaryHi = message.beneficiaryId[0]!;
     this.beneficiaryLo = message.beneficiaryId[1]!;
     this.beneficiaryKey = fieldKey(Domain.balance, this.beneficiary);
+    this.beneficiaryKeyWords = wordsOf(this.beneficiaryKey);
     this.prevRandao = message.prevRandao.slice();
     this.parentBeaconRoot = message.parentBeaconRoot.slice();
   }

@@ -15,7 +15,6 @@ import { GrantMode, Reason, Shape } from "@velarium/wire";
 import { type BlockHashes, blockNumberOf } from "./block-hashes.ts";
 import { runChainWork } from "./chain-work.ts";
 import type { CodeCache } from "./code-cache.ts";
-import { addWord } from "./delta-table.ts";
 import type { DispatchBatch } from "./dispatch-batch.ts";
 import { ExecutorError } from "./error.ts";
 import { KeyIndex } from "./key-index.ts";
@@ -25,6 +24,7 @@ import { ResolvedView } from "./resolved-view.ts";
 import type { Resolver } from "./resolver.ts";
 import type { SlotCache } from "./slot-cache.ts";
 import { identify } from "./undeclared.ts";
+import { addBytes } from "./word-sum.ts";
 
 /** What an epoch works with. */
 export interface EpochParts {
@@ -129,7 +129,7 @@ export class ContractRun {
     }
     out.set(values.subarray(access * WORD_BYTES, (access + 1) * WORD_BYTES));
     const added = this.deltas.find(keys, at);
-    if (added >= 0) addWord(out, 0, this.result.deltas.words, added * WORD_BYTES);
+    if (added >= 0) addBytes(out, 0, this.result.deltas.words, added * WORD_BYTES);
   }
 
   /** Amount added blindly to a slot; undefined when nothing was. */
@@ -287,7 +287,7 @@ export class ContractRun {
     if (written >= 0) return this.result.writes.words.slice(written * WORD_BYTES, (written + 1) * WORD_BYTES);
     const value = (await this.view.fetch(key)).slice();
     const added = this.deltas.find(key);
-    if (added >= 0) addWord(value, 0, this.result.deltas.words, added * WORD_BYTES);
+    if (added >= 0) addBytes(value, 0, this.result.deltas.words, added * WORD_BYTES);
     return value;
   }
 }

@@ -160,9 +160,7 @@ export class ExecutorCore {
       stats,
       clock: options.clock ?? (() => performance.now()),
       later:
-        options.later === undefined
-          ? (work) => work()
-          : (work) => options.later!(() => this.guarded(work)),
+        options.later === undefined ? (work) => work() : (work) => options.later!(() => this.guarded(work)),
       yieldTurn: options.yieldTurn ?? (() => new Promise((resolve) => setImmediate(resolve))),
     });
   }

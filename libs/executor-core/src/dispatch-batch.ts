@@ -1,33 +1,46 @@
 /** One Dispatch in work: its columns as they came, full keys and values of all its accesses side by side. */
 import type { Message } from "@velarium/columns";
-import { Domain, SLOT_KEY_BYTES, WORD_BYTES, writeFieldKey } from "@velarium/slots";
+import { Domain, KEY_WORDS, SLOT_KEY_BYTES } from "@velarium/slots";
 import { scanTransaction, type TxScan } from "@velarium/tx-codec";
 import { type Dispatch, Shape } from "@velarium/wire";
+import type { AccessArena } from "./access-arena.ts";
 import type { BlockState } from "./block-state.ts";
 
 export type DispatchMessage = Message<typeof Dispatch>;
+
+/** Words of a field's key that its domain and address fill; the others are zero. */
+const FIELD_WORDS = 6;
 
 export class DispatchBatch {
   readonly message: DispatchMessage;
   readonly block: BlockState;
   readonly count: number;
   readonly isTail: boolean;
+  readonly arena: AccessArena;
   /** 56 bytes per access. */
   readonly keys: Uint8Array;
+  readonly keyWords: Uint32Array;
   /** 32 bytes per access: the value granted, once it is here. */
   readonly values: Uint8Array;
+  readonly valueWords: Uint32Array;
   /** Per access that writes: first of those here that wait for it; −1 none. */
   readonly waiters: Int32Array;
+  /** Transactions that have not run. */
+  unfinished: number;
 
-  constructor(message: DispatchMessage, block: BlockState, scan: TxScan) {
+  /** `arena`: for as many accesses as the message has, or more; whatever it holds. */
+  constructor(message: DispatchMessage, block: BlockState, arena: AccessArena, scan: TxScan) {
     this.message = message;
     this.block = block;
-    this.count = message.shapes.length;
+    this.count = this.unfinished = message.shapes.length;
     this.isTail = message.tail === 1;
-    const accesses = message.accessHi.length;
-    this.keys = new Uint8Array(accesses * SLOT_KEY_BYTES);
-    this.values = new Uint8Array(accesses * WORD_BYTES);
-    this.waiters = new Int32Array(accesses).fill(-1);
+    this.arena = arena;
+    this.keys = arena.keys;
+    this.keyWords = arena.keyWords;
+    this.values = arena.values;
+    this.valueWords = arena.valueWords;
+    this.waiters = arena.waiters;
+    this.waiters.fill(-1, 0, message.accessHi.length);
     this.fillKeys(scan);
   }
 
@@ -46,21 +59,39 @@ export class DispatchBatch {
     let access = 0;
     for (let i = 0; i < this.count; i++) {
       const end = accessEnds[i]!;
-      const at = access * SLOT_KEY_BYTES;
       if (shapes[i] === Shape.transfer) {
         const start = this.rawStart(i);
         scanTransaction(raw.blob, start, raw.ends[i]! - start, scan);
-        writeFieldKey(keys, at, Domain.balance, senders, i * 20);
-        writeFieldKey(keys, at + SLOT_KEY_BYTES, Domain.nonce, senders, i * 20);
-        writeFieldKey(keys, at + 2 * SLOT_KEY_BYTES, Domain.code, senders, i * 20);
-        writeFieldKey(keys, at + 3 * SLOT_KEY_BYTES, Domain.code, raw.blob, scan.toOffset);
-        writeFieldKey(keys, at + 4 * SLOT_KEY_BYTES, Domain.balance, raw.blob, scan.toOffset);
+        const at = access * KEY_WORDS;
+        this.fieldKey(at, Domain.balance, senders, i * 20);
+        this.sameAccount(at + KEY_WORDS, Domain.nonce, at);
+        this.sameAccount(at + 2 * KEY_WORDS, Domain.code, at);
+        this.fieldKey(at + 3 * KEY_WORDS, Domain.code, raw.blob, scan.toOffset);
+        this.sameAccount(at + 4 * KEY_WORDS, Domain.balance, at + 3 * KEY_WORDS);
       } else {
         const size = (end - access) * SLOT_KEY_BYTES;
-        keys.set(given.subarray(from, from + size), at);
+        keys.set(given.subarray(from, from + size), access * SLOT_KEY_BYTES);
         from += size;
       }
       access = end;
     }
+  }
+
+  /** As `writeFieldKey`, word by word: `domain | address | zeros`, lowest byte first. */
+  private fieldKey(to: number, domain: number, from: Uint8Array, at: number): void {
+    const { keyWords } = this;
+    keyWords[to] = domain | (from[at]! << 8) | (from[at + 1]! << 16) | (from[at + 2]! << 24);
+    for (let w = 1, b = at + 3; w < FIELD_WORDS - 1; w++, b += 4)
+      keyWords[to + w] = from[b]! | (from[b + 1]! << 8) | (from[b + 2]! << 16) | (from[b + 3]! << 24);
+    keyWords[to + FIELD_WORDS - 1] = from[at + 19]!;
+    for (let w = FIELD_WORDS; w < KEY_WORDS; w++) keyWords[to + w] = 0;
+  }
+
+  /** The key of another field of the account whose key is at `from`. */
+  private sameAccount(to: number, domain: number, from: number): void {
+    const { keyWords } = this;
+    keyWords[to] = (keyWords[from]! & 0xffffff00) | domain;
+    for (let w = 1; w < FIELD_WORDS; w++) keyWords[to + w] = keyWords[from + w]!;
+    for (let w = FIELD_WORDS; w < KEY_WORDS; w++) keyWords[to + w] = 0;
   }
 }

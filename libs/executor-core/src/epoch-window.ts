@@ -5,11 +5,13 @@
 import { BLOB_GAS } from "@velarium/chain-rules";
 import type { Message } from "@velarium/columns";
 import { type ExecutionResult, TransferPath } from "@velarium/engine";
-import { AccessKind, SLOT_KEY_BYTES, WORD_BYTES } from "@velarium/slots";
+import { AccessKind, KEY_WORDS, SLOT_KEY_BYTES, VALUE_WORDS, WORD_BYTES, wordsOf } from "@velarium/slots";
 import { scanTransaction, TxScan } from "@velarium/tx-codec";
 import { type BlockContext, type BlockFees, type Dispatch, Outcome, Reason, Shape } from "@velarium/wire";
+import { AccessArenas } from "./access-arena.ts";
 import { BlockState } from "./block-state.ts";
 import { ContractRun, type EpochParts } from "./contract-run.ts";
+import { DeltaTable } from "./delta-table.ts";
 import { DispatchBatch } from "./dispatch-batch.ts";
 import { ExecutorError } from "./error.ts";
 import { Outbox } from "./outbox.ts";
@@ -24,6 +26,8 @@ import { Resolver } from "./resolver.ts";
  */
 const TRANSFERS_PER_FLUSH = 512;
 const CONTRACTS_PER_FLUSH = 4;
+/** Emptied tables of contributions kept for later blocks. */
+const KEPT_TABLES = 4;
 /** Contract transactions run this long before other events have their turn, ms. */
 const SLICE_MS = 4;
 
@@ -35,7 +39,14 @@ export class EpochWindow {
   private readonly blocks = new Map<number, BlockState>();
   private readonly ready = new PositionHeap();
   private readonly contracts = new PositionHeap();
+  private readonly arenas = new AccessArenas();
+  private readonly tables: DeltaTable[] = [];
   private readonly path: TransferPath;
+  /** What the path computes, as words. */
+  private readonly senderBalance: Uint32Array;
+  private readonly senderNonce: Uint32Array;
+  private readonly recipientDelta: Uint32Array;
+  private readonly beneficiaryDelta: Uint32Array;
   private pathBlock: BlockState | undefined;
   private readonly scan = new TxScan();
   private running = false;
@@ -48,11 +59,19 @@ export class EpochWindow {
     this.outbox = new Outbox(epoch, executor, shards, partitions, effects, stats);
     this.resolver = new Resolver({ ...parts, onResolved: (position) => this.resolved(position) });
     this.path = new TransferPath({ keepsEmptyAccounts: parts.keepsEmptyAccounts });
+    this.senderBalance = wordsOf(this.path.senderBalance);
+    this.senderNonce = wordsOf(this.path.senderNonce);
+    this.recipientDelta = wordsOf(this.path.recipientDelta);
+    this.beneficiaryDelta = wordsOf(this.path.beneficiaryDelta);
   }
 
   /** Nothing dispatched is unfinished, nothing published is unacknowledged. */
   get isIdle(): boolean {
-    return this.resolver.inFlight.head === this.resolver.inFlight.tail && this.outbox.isEmpty && this.outbox.unacknowledged === 0;
+    return (
+      this.resolver.inFlight.head === this.resolver.inFlight.tail &&
+      this.outbox.isEmpty &&
+      this.outbox.unacknowledged === 0
+    );
   }
   get inFlight(): number {
     return this.resolver.inFlight.tail - this.resolver.inFlight.head;
@@ -63,7 +82,8 @@ export class EpochWindow {
   }
 
   open(message: Message<typeof BlockContext>): void {
-    if (!this.blocks.has(message.number)) this.blocks.set(message.number, new BlockState(message));
+    if (this.blocks.has(message.number)) return;
+    this.blocks.set(message.number, new BlockState(message, this.tables.pop() ?? new DeltaTable()));
   }
 
   fees(message: Message<typeof BlockFees>): void {
@@ -72,7 +92,7 @@ export class EpochWindow {
       throw new ExecutorError("order", `fees of block ${message.number}, which is not open`);
     if (block.context !== undefined) return;
     // The parent is complete: nobody asks for what older blocks have gathered here.
-    for (const number of this.blocks.keys()) if (number < message.number) this.blocks.delete(number);
+    for (const number of this.blocks.keys()) if (number < message.number) this.forget(number);
     block.setFees(message, this.parts.rules);
     for (const position of block.held) this.ready.push(position);
     this.waitingHeld -= block.held.length;
@@ -80,11 +100,19 @@ export class EpochWindow {
     this.pump();
   }
 
+  private forget(number: number): void {
+    const { deltas } = this.blocks.get(number)!;
+    this.blocks.delete(number);
+    deltas.clear();
+    if (this.tables.length < KEPT_TABLES) this.tables.push(deltas);
+  }
+
   dispatch(message: Message<typeof Dispatch>): void {
     const block = this.blocks.get(message.block);
     if (block === undefined)
       throw new ExecutorError("order", `a dispatch of block ${message.block}, which is not open`);
-    this.resolver.take(new DispatchBatch(message, block, this.scan));
+    const arena = this.arenas.take(message.accessHi.length);
+    this.resolver.take(new DispatchBatch(message, block, arena, this.scan));
     this.pump();
   }
 
@@ -153,29 +181,29 @@ export class EpochWindow {
     const seq = message.seqs[i]!;
     const included = path.outcome === "included";
     if (included) {
-      this.write(batch, first, seq, path.senderBalance, 0);
-      this.write(batch, first + 1, seq, path.senderNonce, 0);
+      this.write(batch, first, seq, this.senderBalance, 0);
+      this.write(batch, first + 1, seq, this.senderNonce, 0);
     } else {
-      this.write(batch, first, seq, batch.values, first * WORD_BYTES);
-      this.write(batch, first + 1, seq, batch.values, (first + 1) * WORD_BYTES);
+      this.write(batch, first, seq, batch.valueWords, first * VALUE_WORDS);
+      this.write(batch, first + 1, seq, batch.valueWords, (first + 1) * VALUE_WORDS);
     }
     const d = first + 4;
     block.deltas.add(
       message.accessHi[d]!,
       message.accessLo[d]!,
       message.versions[d]!,
-      batch.keys,
-      d * SLOT_KEY_BYTES,
-      included ? path.recipientDelta : undefined,
+      batch.keyWords,
+      d * KEY_WORDS,
+      included ? this.recipientDelta : undefined,
       0,
     );
     block.deltas.add(
       block.beneficiaryHi,
       block.beneficiaryLo,
       feeGen,
-      block.beneficiaryKey,
+      block.beneficiaryKeyWords,
       0,
-      included ? path.beneficiaryDelta : undefined,
+      included ? this.beneficiaryDelta : undefined,
       0,
     );
     stats.contributions += 2;
@@ -190,17 +218,28 @@ export class EpochWindow {
         : Outcome.rejected;
     outbox.results.add(seq, outcome, path.gasUsed, 0);
     outbox.receipts.add(seq, outcome, reasonCode(path.reason), included ? 1 : 0, path.gasUsed, 0);
-    inFlight.finish(position);
+    this.finish(position, batch);
     return true;
   }
 
+  private finish(position: number, batch: DispatchBatch): void {
+    this.resolver.inFlight.finish(position);
+    if (--batch.unfinished === 0) this.arenas.giveBack(batch.arena);
+  }
+
   /** Publishes a version, keeps it at hand and hands it to those here that wait for it. */
-  private write(batch: DispatchBatch, access: number, seq: number, value: Uint8Array, valueAt: number): void {
+  private write(
+    batch: DispatchBatch,
+    access: number,
+    seq: number,
+    value: Uint32Array,
+    valueAt: number,
+  ): void {
     const hi = batch.message.accessHi[access]!;
     const lo = batch.message.accessLo[access]!;
-    const keyAt = access * SLOT_KEY_BYTES;
-    this.outbox.version(hi, lo, seq, batch.keys, keyAt, value, valueAt);
-    this.parts.cache.set(hi, lo, seq, batch.keys, keyAt, value, valueAt);
+    const keyAt = access * KEY_WORDS;
+    this.outbox.version(hi, lo, seq, batch.keyWords, keyAt, value, valueAt);
+    this.parts.cache.set(hi, lo, seq, batch.keyWords, keyAt, value, valueAt);
     if (batch.waiters[access]! >= 0) this.resolver.wake(batch, access, value, valueAt);
   }
 
@@ -236,33 +275,51 @@ export class EpochWindow {
     const { stats, cache } = this.parts;
     outbox.enter(block);
     const value = new Uint8Array(WORD_BYTES);
+    const valueWords = wordsOf(value);
     for (let access = first; access < end; access++) {
       const kind = message.accessKinds[access]!;
       if (kind === AccessKind.W || kind === AccessKind.X || (batch.isTail && kind === AccessKind.D)) {
         run.valueAfter(access, value);
-        this.write(batch, access, seq, value, 0);
+        this.write(batch, access, seq, valueWords, 0);
       } else if (kind === AccessKind.D) {
-        const amounts = run.deltaOf(batch.keys, access * SLOT_KEY_BYTES);
+        const amount = run.deltaOf(batch.keys, access * SLOT_KEY_BYTES);
         const { accessHi, accessLo, versions } = message;
-        const at = access * SLOT_KEY_BYTES;
-        block.deltas.add(accessHi[access]!, accessLo[access]!, versions[access]!, batch.keys, at, amounts, 0);
+        block.deltas.add(
+          accessHi[access]!,
+          accessLo[access]!,
+          versions[access]!,
+          batch.keyWords,
+          access * KEY_WORDS,
+          amount && wordsOf(amount),
+          0,
+        );
         stats.contributions++;
       }
     }
     const feeGen = message.feeGens[index]!;
     if (feeGen >= 0) {
       const fee = run.feeContribution();
-      block.deltas.add(block.beneficiaryHi, block.beneficiaryLo, feeGen, block.beneficiaryKey, 0, fee, 0);
+      block.deltas.add(
+        block.beneficiaryHi,
+        block.beneficiaryLo,
+        feeGen,
+        block.beneficiaryKeyWords,
+        0,
+        fee && wordsOf(fee),
+        0,
+      );
       stats.contributions++;
     }
     const { extras } = run;
+    const extraKeys = extras && wordsOf(extras.keys);
     for (let k = 0; extras !== undefined && k < extras.count; k++) {
       const written = run.extraValues[k];
       if (written === undefined) continue;
       const hi = extras.hi[k]!;
       const lo = extras.lo[k]!;
-      outbox.version(hi, lo, seq, extras.keys, k * SLOT_KEY_BYTES, written, 0);
-      cache.set(hi, lo, seq, extras.keys, k * SLOT_KEY_BYTES, written, 0);
+      const words = wordsOf(written);
+      outbox.version(hi, lo, seq, extraKeys!, k * KEY_WORDS, words, 0);
+      cache.set(hi, lo, seq, extraKeys!, k * KEY_WORDS, words, 0);
     }
     for (const { hash, bytes } of result.codes) {
       this.parts.codes.set(hash, bytes);
@@ -294,6 +351,6 @@ export class EpochWindow {
     stats[result.outcome]++;
     stats.executedGas += result.gasUsed;
     if (included) stats.usefulGas += result.gasUsed;
-    this.resolver.inFlight.finish(position);
+    this.finish(position, batch);
   }
 }

@@ -51,6 +51,8 @@ export interface ExecutorStats {
   cacheHits: number;
   localWaits: number;
   shardReads: number;
+  /** Reads that wait for the answer of another one. */
+  sharedReads: number;
   codeReads: number;
   /** Gas of included transactions. */
   usefulGas: number;
@@ -73,6 +75,7 @@ export const createStats = (): ExecutorStats => ({
   cacheHits: 0,
   localWaits: 0,
   shardReads: 0,
+  sharedReads: 0,
   codeReads: 0,
   usefulGas: 0,
   executedGas: 0,

@@ -65,13 +65,14 @@ export class Outbox {
     this.deltasOf = block;
   }
 
+  /** Places count in words. */
   version(
     hi: number,
     lo: number,
     seq: number,
-    keys: Uint8Array,
+    keys: Uint32Array,
     keyAt: number,
-    value: Uint8Array,
+    value: Uint32Array,
     valueAt: number,
   ): void {
     this.stats.versions++;
@@ -126,7 +127,7 @@ export class Outbox {
     if (table === undefined) return;
     for (let i = 0; i < table.dirtyCount; i++) {
       const entry = table.dirty[i]!;
-      const shard = shardOfPartition(partitionOfId(table.hi[entry]!), this.shards);
+      const shard = shardOfPartition(partitionOfId(table.hi(entry)), this.shards);
       this.publications[shard]!.contribution(table, entry);
     }
     table.clearDirty();

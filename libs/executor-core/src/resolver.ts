@@ -5,13 +5,17 @@
 import type { Message } from "@velarium/columns";
 import {
   AccessKind,
+  copyWords,
   Domain,
-  keysEqual,
+  KEY_WORDS,
   partitionOfId,
   SLOT_KEY_BYTES,
   type SlotIds,
+  sameKey,
   shardOfPartition,
+  VALUE_WORDS,
   WORD_BYTES,
+  wordsOf,
 } from "@velarium/slots";
 import { type CodeValues, GrantMode, type SlotValues } from "@velarium/wire";
 import { type BlockHashes, blockNumberOf } from "./block-hashes.ts";
@@ -25,6 +29,12 @@ import type { SlotCache } from "./slot-cache.ts";
 
 /** Marks a token whose value goes to a running transaction. */
 const FETCH = -1;
+
+/** Places for reads that others may share; more reads than that on their way only share less. */
+const ASKED = 8192;
+
+/** A local version that is not at hand any more is asked for like one that another executor writes. */
+const sentAs = (mode: number): number => (mode === GrantMode.local ? GrantMode.wait : mode);
 
 interface Fetch {
   resolve(value: Uint8Array): void;
@@ -51,6 +61,8 @@ export class Resolver {
   private readonly parts: ResolverParts;
   private readonly tokens = new AccessNodes();
   private readonly links = new AccessNodes();
+  /** Tokens of reads on their way, one per place: what was asked there last. */
+  private readonly asked = new Int32Array(ASKED).fill(-1);
   private readonly reads: ReadColumns[] = [];
   private readonly fetches = new Map<number, Fetch>();
   private readonly codeFetches = new Map<number, Fetch & { readonly prefix: Uint8Array }>();
@@ -84,30 +96,36 @@ export class Resolver {
   }
 
   /** A version written here: those that wait for it get it. */
-  wake(batch: DispatchBatch, access: number, value: Uint8Array, valueAt: number): void {
+  wake(batch: DispatchBatch, access: number, value: Uint32Array, valueAt: number): void {
+    this.handOut(batch.waiters[access]!, value, valueAt);
+    batch.waiters[access] = -1;
+  }
+
+  /** Gives a value to all of a list of links. */
+  private handOut(first: number, value: Uint32Array, valueAt: number): void {
     const { links, inFlight } = this;
-    for (let node = batch.waiters[access]!; node >= 0; ) {
+    for (let node = first; node >= 0; ) {
       const position = links.positions[node]!;
-      const target = inFlight.batchOf(position).values;
-      const at = links.accesses[node]! * WORD_BYTES;
-      for (let i = 0; i < WORD_BYTES; i++) target[at + i] = value[valueAt + i]!;
+      const target = inFlight.batchOf(position).valueWords;
+      copyWords(target, links.accesses[node]! * VALUE_WORDS, value, valueAt, VALUE_WORDS);
       const next = links.next[node]!;
       links.release(node);
       if (inFlight.arrived(position)) this.parts.onResolved(position);
       node = next;
     }
-    batch.waiters[access] = -1;
   }
 
   values(message: Message<typeof SlotValues>): void {
     const { tokens, inFlight } = this;
     const { cache } = this.parts;
     const { values } = message;
+    const words = wordsOf(values);
     for (let k = 0; k < message.tokens.length; k++) {
       const token = message.tokens[k]!;
       if (!tokens.isTaken(token)) continue;
       const access = tokens.accesses[token]!;
       const position = tokens.positions[token]!;
+      const sharers = tokens.next[token]!;
       tokens.release(token);
       if (access === FETCH) {
         this.fetches.get(token)?.resolve(values.slice(k * WORD_BYTES, (k + 1) * WORD_BYTES));
@@ -115,8 +133,7 @@ export class Resolver {
         continue;
       }
       const batch = inFlight.batchOf(position);
-      const at = access * WORD_BYTES;
-      for (let i = 0; i < WORD_BYTES; i++) batch.values[at + i] = values[k * WORD_BYTES + i]!;
+      copyWords(batch.valueWords, access * VALUE_WORDS, words, k * VALUE_WORDS, VALUE_WORDS);
       const { modes, versions, accessHi, accessLo } = batch.message;
       // Floors, waits and local ones name an exact version; sums of generations are not the version that is named.
       if (modes[access]! <= GrantMode.local)
@@ -124,11 +141,12 @@ export class Resolver {
           accessHi[access]!,
           accessLo[access]!,
           versions[access]!,
-          batch.keys,
-          access * SLOT_KEY_BYTES,
-          batch.values,
-          at,
+          batch.keyWords,
+          access * KEY_WORDS,
+          words,
+          k * VALUE_WORDS,
         );
+      if (sharers >= 0) this.handOut(sharers, words, k * VALUE_WORDS);
       if (inFlight.arrived(position)) this.parts.onResolved(position);
     }
   }
@@ -163,7 +181,7 @@ export class Resolver {
       read.lo.push(oneLo[0]!);
       read.modes.push(mode);
       read.versions.push(version);
-      read.keys.push(key);
+      read.keys.pushWords(wordsOf(key), 0);
       this.sendReads();
     });
   }
@@ -201,14 +219,45 @@ export class Resolver {
       const hi = accessHi[access]!;
       const lo = accessLo[access]!;
       const version = versions[access]!;
-      const keyAt = access * SLOT_KEY_BYTES;
-      if (cache.get(hi, lo, version, batch.keys, keyAt, batch.values, access * WORD_BYTES)) {
+      const keyAt = access * KEY_WORDS;
+      if (cache.get(hi, lo, version, batch.keyWords, keyAt, batch.valueWords, access * VALUE_WORDS)) {
         stats.cacheHits++;
         return;
       }
       if (mode === GrantMode.local && this.awaitWriter(batch, position, access, hi, lo, version)) return;
+      this.askOnce(batch, position, access, sentAs(mode));
+    } else this.ask(batch, position, access, mode, -1);
+  }
+
+  /** Asks, unless the same is asked already: then it waits for that answer. */
+  private askOnce(batch: DispatchBatch, position: number, access: number, mode: number): void {
+    const { asked, tokens, inFlight, links } = this;
+    const { accessHi, accessLo, versions } = batch.message;
+    const hi = accessHi[access]!;
+    const lo = accessLo[access]!;
+    const version = versions[access]!;
+    const place = (lo ^ Math.imul(version, 0x9e3779b1)) & (ASKED - 1);
+    const token = asked[place]!;
+    if (token >= 0 && tokens.isTaken(token) && tokens.accesses[token] !== FETCH) {
+      const there = tokens.accesses[token]!;
+      const other = inFlight.batchOf(tokens.positions[token]!);
+      const message = other.message;
+      if (
+        message.accessLo[there] === lo &&
+        message.accessHi[there] === hi &&
+        message.versions[there] === version &&
+        sentAs(message.modes[there]!) === mode &&
+        sameKey(other.keyWords, there * KEY_WORDS, batch.keyWords, access * KEY_WORDS)
+      ) {
+        const node = links.take(position, access);
+        links.next[node] = tokens.next[token]!;
+        tokens.next[token] = node;
+        inFlight.await(position);
+        this.parts.stats.sharedReads++;
+        return;
+      }
     }
-    this.ask(batch, position, access, mode === GrantMode.local ? GrantMode.wait : mode, -1);
+    asked[place] = this.ask(batch, position, access, mode, -1);
   }
 
   /** False when no unfinished transaction here writes this version of this key. */
@@ -229,7 +278,7 @@ export class Resolver {
       if (accessLo[a] !== lo || accessHi[a] !== hi) continue;
       const kind = accessKinds[a]!;
       if (kind !== AccessKind.W && kind !== AccessKind.X && !(from.isTail && kind === AccessKind.D)) continue;
-      if (!keysEqual(from.keys, a * SLOT_KEY_BYTES, batch.keys, access * SLOT_KEY_BYTES)) continue;
+      if (!sameKey(from.keyWords, a * KEY_WORDS, batch.keyWords, access * KEY_WORDS)) continue;
       const node = this.links.take(position, access);
       this.links.next[node] = from.waiters[a]!;
       from.waiters[a] = node;
@@ -246,16 +295,17 @@ export class Resolver {
     access: number,
     mode: number,
     generation: number,
-  ): void {
+  ): number {
     const { accessHi, accessLo, versions, genSeqs, genCounts, genLasts } = batch.message;
     const hi = accessHi[access]!;
     const read = this.reads[shardOfPartition(partitionOfId(hi), this.parts.shards)]!;
-    read.tokens.push(this.tokens.take(position, access));
+    const token = this.tokens.take(position, access);
+    read.tokens.push(token);
     read.hi.push(hi);
     read.lo.push(accessLo[access]!);
     read.modes.push(mode);
     read.versions.push(versions[access]!);
-    read.keys.push(batch.keys, access * SLOT_KEY_BYTES);
+    read.keys.pushWords(batch.keyWords, access * KEY_WORDS);
     if (generation >= 0) {
       read.genSeqs.push(genSeqs[generation]!);
       read.genCounts.push(genCounts[generation]!);
@@ -263,6 +313,7 @@ export class Resolver {
     }
     this.inFlight.await(position);
     this.parts.stats.shardReads++;
+    return token;
   }
 
   private awaitHash(batch: DispatchBatch, position: number, access: number): void {
@@ -272,8 +323,9 @@ export class Resolver {
       throw new ExecutorError("order", "a block hash was granted for another kind of slot");
     const number = blockNumberOf(batch.keys, at);
     const hash = hashes.get(number);
-    if (hash !== undefined) batch.values.set(hash, access * WORD_BYTES);
     // Neither a block that is not before this one nor one that is long gone has a hash to wait for: it reads as zero.
+    batch.valueWords.fill(0, access * VALUE_WORDS, (access + 1) * VALUE_WORDS);
+    if (hash !== undefined) batch.values.set(hash, access * WORD_BYTES);
     else if (number < batch.block.number && hashes.mayCome(number)) {
       this.inFlight.await(position);
       hashes.wait(number, (late) => {

@@ -2,7 +2,7 @@
 import { BytesVector, encode, F64Vector, FixedVector, U8Vector, U32Vector } from "@velarium/columns";
 import { SLOT_KEY_BYTES, WORD_BYTES } from "@velarium/slots";
 import { CodeReads, Publish, SlotReads } from "@velarium/wire";
-import type { DeltaTable } from "./delta-table.ts";
+import { AMOUNT, type DeltaTable, KEY } from "./delta-table.ts";
 
 export class ReadColumns {
   readonly tokens = new U32Vector();
@@ -57,26 +57,26 @@ export class PublishColumns {
     hi: number,
     lo: number,
     seq: number,
-    keys: Uint8Array,
+    keys: Uint32Array,
     keyAt: number,
-    value: Uint8Array,
+    value: Uint32Array,
     valueAt: number,
   ): void {
     this.hi.push(hi);
     this.lo.push(lo);
     this.seqs.push(seq);
-    this.keys.push(keys, keyAt);
-    this.values.push(value, valueAt);
+    this.keys.pushWords(keys, keyAt);
+    this.values.pushWords(value, valueAt);
   }
 
   /** What the table has of this generation now, which includes all that was published before. */
   contribution(table: DeltaTable, entry: number): void {
-    this.deltaHi.push(table.hi[entry]!);
-    this.deltaLo.push(table.lo[entry]!);
-    this.deltaGens.push(table.gens[entry]!);
-    this.deltaCounts.push(table.counts[entry]!);
-    this.deltaKeys.push(table.keys, entry * SLOT_KEY_BYTES);
-    this.deltaAmounts.push(table.amounts, entry * WORD_BYTES);
+    this.deltaHi.push(table.hi(entry));
+    this.deltaLo.push(table.lo(entry));
+    this.deltaGens.push(table.gen(entry));
+    this.deltaCounts.push(table.count(entry));
+    this.deltaKeys.pushWords(table.rows, table.at(entry, KEY));
+    this.deltaAmounts.pushWords(table.rows, table.at(entry, AMOUNT));
   }
 
   get isEmpty(): boolean {

@@ -1,55 +1,66 @@
 /**
- * Exact versions of slots at hand: id → (version, full key, value). Buckets of four rows in flat arrays; the oldest
- * version of a full bucket gives way, so the cache is bounded and never rehashes.
+ * Exact versions of slots at hand: id → (version, full key, value). Buckets of four rows; the oldest version of a full
+ * bucket gives way, so the cache is bounded and never rehashes.
+ *
+ * What decides a search of a bucket, ids and versions, fills one cache line; a row's key and value lie side by side.
+ * The cache is far larger than a processor's: a miss costs one line, a hit or a new row two or three.
  */
-import { keysEqual, SLOT_KEY_BYTES, WORD_BYTES } from "@velarium/slots";
+import { copyWords, KEY_WORDS, sameKey, VALUE_WORDS } from "@velarium/slots";
 
 const WAYS = 4;
 const EMPTY = -1;
-
-function copy(to: Uint8Array, at: number, from: Uint8Array, offset: number, size: number): void {
-  for (let i = 0; i < size; i++) to[at + i] = from[offset + i]!;
-}
+/** 32-bit words of a bucket's head: four lower halves of ids, four upper halves, four versions (f64). */
+const HEAD_WORDS = 16;
+const HI = 4;
+/** Of a bucket's head in f64: where the versions begin. */
+const HEAD_NUMBERS = HEAD_WORDS / 2;
+const VERSIONS = 4;
+const ROW_WORDS = KEY_WORDS + VALUE_WORDS;
 
 export class SlotCache {
   readonly rows: number;
   private readonly mask: number;
-  private readonly hi: Uint32Array;
-  private readonly lo: Uint32Array;
-  private readonly versions: Float64Array;
-  private readonly keys: Uint8Array;
-  private readonly values: Uint8Array;
+  private readonly heads: Uint32Array;
+  /** The heads once more, for the versions. */
+  private readonly numbers: Float64Array;
+  private readonly data: Uint32Array;
 
   /** `rows` is rounded up to a power of two. */
   constructor(rows: number) {
     this.rows = 1 << Math.ceil(Math.log2(Math.max(WAYS, rows)));
-    this.mask = this.rows / WAYS - 1;
-    this.hi = new Uint32Array(this.rows);
-    this.lo = new Uint32Array(this.rows);
-    this.versions = new Float64Array(this.rows).fill(EMPTY);
-    this.keys = new Uint8Array(this.rows * SLOT_KEY_BYTES);
-    this.values = new Uint8Array(this.rows * WORD_BYTES);
+    const buckets = this.rows / WAYS;
+    this.mask = buckets - 1;
+    this.heads = new Uint32Array(buckets * HEAD_WORDS);
+    this.numbers = new Float64Array(this.heads.buffer);
+    this.data = new Uint32Array(this.rows * ROW_WORDS);
+    this.clear();
   }
 
   clear(): void {
-    this.versions.fill(EMPTY);
+    const { numbers } = this;
+    for (let at = VERSIONS; at < numbers.length; at += HEAD_NUMBERS) numbers.fill(EMPTY, at, at + WAYS);
   }
 
-  /** Copies the value to `out` if exactly `version` of the full key is here. */
+  /** Copies the value to `out` if exactly `version` of the full key is here. Places count in words. */
   get(
     hi: number,
     lo: number,
     version: number,
-    keys: Uint8Array,
+    keys: Uint32Array,
     keyAt: number,
-    out: Uint8Array,
+    out: Uint32Array,
     outAt: number,
   ): boolean {
-    const first = (lo & this.mask) * WAYS;
-    for (let row = first; row < first + WAYS; row++) {
-      if (this.versions[row] !== version || this.lo[row] !== lo || this.hi[row] !== hi) continue;
-      if (!keysEqual(this.keys, row * SLOT_KEY_BYTES, keys, keyAt)) continue;
-      copy(out, outAt, this.values, row * WORD_BYTES, WORD_BYTES);
+    const { heads, numbers, data } = this;
+    const bucket = lo & this.mask;
+    const head = bucket * HEAD_WORDS;
+    const versions = bucket * HEAD_NUMBERS + VERSIONS;
+    for (let way = 0; way < WAYS; way++) {
+      if (heads[head + way] !== lo || heads[head + HI + way] !== hi) continue;
+      if (numbers[versions + way] !== version) continue;
+      const row = (bucket * WAYS + way) * ROW_WORDS;
+      if (!sameKey(data, row, keys, keyAt)) continue;
+      copyWords(out, outAt, data, row + KEY_WORDS, VALUE_WORDS);
       return true;
     }
     return false;
@@ -60,32 +71,38 @@ export class SlotCache {
     hi: number,
     lo: number,
     version: number,
-    keys: Uint8Array,
+    keys: Uint32Array,
     keyAt: number,
-    value: Uint8Array,
+    value: Uint32Array,
     valueAt: number,
   ): void {
-    const { versions } = this;
-    const first = (lo & this.mask) * WAYS;
-    let target = first;
-    for (let row = first; row < first + WAYS; row++) {
-      if (
-        versions[row] !== EMPTY &&
-        this.lo[row] === lo &&
-        this.hi[row] === hi &&
-        keysEqual(this.keys, row * SLOT_KEY_BYTES, keys, keyAt)
-      ) {
-        if (versions[row]! > version) return;
-        versions[row] = version;
-        copy(this.values, row * WORD_BYTES, value, valueAt, WORD_BYTES);
-        return;
+    const { heads, numbers, data } = this;
+    const bucket = lo & this.mask;
+    const head = bucket * HEAD_WORDS;
+    const versions = bucket * HEAD_NUMBERS + VERSIONS;
+    let target = 0;
+    let oldest = Number.POSITIVE_INFINITY;
+    for (let way = 0; way < WAYS; way++) {
+      const present = numbers[versions + way]!;
+      if (heads[head + way] === lo && heads[head + HI + way] === hi && present !== EMPTY) {
+        const row = (bucket * WAYS + way) * ROW_WORDS;
+        if (sameKey(data, row, keys, keyAt)) {
+          if (present > version) return;
+          numbers[versions + way] = version;
+          copyWords(data, row + KEY_WORDS, value, valueAt, VALUE_WORDS);
+          return;
+        }
       }
-      if (versions[row]! < versions[target]!) target = row;
+      if (present < oldest) {
+        oldest = present;
+        target = way;
+      }
     }
-    this.hi[target] = hi;
-    this.lo[target] = lo;
-    versions[target] = version;
-    copy(this.keys, target * SLOT_KEY_BYTES, keys, keyAt, SLOT_KEY_BYTES);
-    copy(this.values, target * WORD_BYTES, value, valueAt, WORD_BYTES);
+    heads[head + target] = lo;
+    heads[head + HI + target] = hi;
+    numbers[versions + target] = version;
+    const row = (bucket * WAYS + target) * ROW_WORDS;
+    copyWords(data, row, keys, keyAt, KEY_WORDS);
+    copyWords(data, row + KEY_WORDS, value, valueAt, VALUE_WORDS);
   }
 }
