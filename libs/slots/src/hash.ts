@@ -18,16 +18,31 @@ export function partitionOf(keyHash: Uint8Array, offset: number, partitions: num
   return (keyHash[offset]! * partitions) >>> 8;
 }
 
+/** Nothing is ever written behind a key, so the last 8 bytes of every block stay zero. */
 let padded = new Uint8Array(BLOCK * 256);
+let paddedWords = new Uint32Array(padded.buffer);
+const KEY_WORDS = SLOT_KEY_BYTES / 4;
+const BLOCK_WORDS = BLOCK / 4;
+const HASH_WORDS = KEY_HASH_BYTES / 4;
 
 /** Hashes `count` consecutive 56-byte keys into `out` (32 bytes each). */
 export function hashKeys(keys: Uint8Array, count: number, out: Uint8Array): void {
-  if (padded.length < count * BLOCK) padded = new Uint8Array(count * BLOCK * 2);
-  for (let i = 0; i < count; i++) {
-    const to = i * BLOCK;
-    const from = i * SLOT_KEY_BYTES;
-    for (let j = 0; j < SLOT_KEY_BYTES; j++) padded[to + j] = keys[from + j]!;
-    for (let j = SLOT_KEY_BYTES; j < BLOCK; j++) padded[to + j] = 0;
+  if (padded.length < count * BLOCK) {
+    padded = new Uint8Array(count * BLOCK * 2);
+    paddedWords = new Uint32Array(padded.buffer);
+  }
+  if ((keys.byteOffset & 3) === 0) {
+    const words = new Uint32Array(keys.buffer, keys.byteOffset, count * KEY_WORDS);
+    for (let i = 0, from = 0; i < count; i++) {
+      const to = i * BLOCK_WORDS;
+      for (let j = 0; j < KEY_WORDS; j++) paddedWords[to + j] = words[from++]!;
+    }
+  } else {
+    for (let i = 0; i < count; i++) {
+      const to = i * BLOCK;
+      const from = i * SLOT_KEY_BYTES;
+      for (let j = 0; j < SLOT_KEY_BYTES; j++) padded[to + j] = keys[from + j]!;
+    }
   }
   if (count > 0) hashInto(padded.subarray(0, count * BLOCK), out.subarray(0, count * KEY_HASH_BYTES));
 }
@@ -42,9 +57,12 @@ export function hashKey(key: Uint8Array): Uint8Array {
 export class SlotIds {
   private readonly secret: Uint8Array;
   private readonly partitions: number;
-  private hashes = new Uint8Array(KEY_HASH_BYTES * 256);
-  private blocks = new Uint8Array(BLOCK * 256);
-  private digests = new Uint8Array(KEY_HASH_BYTES * 256);
+  private hashes!: Uint8Array;
+  private hashWords!: Uint32Array;
+  /** Per key: its hash, then the secret, which stands there from the start. */
+  private blocks!: Uint8Array;
+  private blockWords!: Uint32Array;
+  private digests!: Uint8Array;
 
   /** `secret` has 32 bytes and never leaves the cluster. */
   constructor(secret: Uint8Array, partitions: number) {
@@ -53,25 +71,27 @@ export class SlotIds {
       throw new RangeError(`partitions must be a power of two up to ${MAX_PARTITIONS}, got ${partitions}`);
     this.secret = secret;
     this.partitions = partitions;
+    this.reserve(256);
+  }
+
+  private reserve(keys: number): void {
+    this.hashes = new Uint8Array(keys * KEY_HASH_BYTES);
+    this.hashWords = new Uint32Array(this.hashes.buffer);
+    this.blocks = new Uint8Array(keys * BLOCK);
+    this.blockWords = new Uint32Array(this.blocks.buffer);
+    this.digests = new Uint8Array(keys * KEY_HASH_BYTES);
+    for (let i = 0; i < keys; i++) this.blocks.set(this.secret, i * BLOCK + KEY_HASH_BYTES);
   }
 
   /** Ids of `count` consecutive 56-byte keys, as high and low halves; the partition is the top byte of the high half. */
   idsOf(keys: Uint8Array, count: number, hi: Uint32Array, lo: Uint32Array, at = 0): void {
-    if (this.hashes.length < count * KEY_HASH_BYTES) {
-      this.hashes = new Uint8Array(count * KEY_HASH_BYTES * 2);
-      this.blocks = new Uint8Array(count * BLOCK * 2);
-      this.digests = new Uint8Array(count * KEY_HASH_BYTES * 2);
-    }
+    if (this.hashes.length < count * KEY_HASH_BYTES) this.reserve(count * 2);
     if (count === 0) return;
-    const { hashes, blocks, digests, secret } = this;
+    const { hashes, hashWords, blocks, blockWords, digests } = this;
     hashKeys(keys, count, hashes);
-    for (let i = 0; i < count; i++) {
-      const to = i * BLOCK;
-      const from = i * KEY_HASH_BYTES;
-      for (let j = 0; j < 32; j++) {
-        blocks[to + j] = hashes[from + j]!;
-        blocks[to + 32 + j] = secret[j]!;
-      }
+    for (let i = 0, from = 0; i < count; i++) {
+      const to = i * BLOCK_WORDS;
+      for (let j = 0; j < HASH_WORDS; j++) blockWords[to + j] = hashWords[from++]!;
     }
     hashInto(blocks.subarray(0, count * BLOCK), digests.subarray(0, count * KEY_HASH_BYTES));
     for (let i = 0; i < count; i++) {
