@@ -2,7 +2,15 @@
  * Exported chains: `manifest.json`, `genesis.json` and `blocks/NNNNNNNNN.block` in one directory. A block file is
  * the block record and its CRC-32. Files appear whole (written aside, then renamed).
  */
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { BlockError } from "./error.ts";
@@ -53,7 +61,11 @@ export class BlockExportWriter {
   private readonly kept: number[];
 
   /** Creates the directory, or goes on in one of the same chain. Throws BlockError `export` or `version`. */
-  constructor(directory: string, genesis: { readonly file: string } | { readonly json: unknown }, options: ExportOptions) {
+  constructor(
+    directory: string,
+    genesis: { readonly file: string } | { readonly json: unknown },
+    options: ExportOptions,
+  ) {
     this.blocks = join(directory, "blocks");
     this.keepLast = options.keepLast ?? 0;
     mkdirSync(this.blocks, { recursive: true });

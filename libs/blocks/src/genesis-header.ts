@@ -31,7 +31,11 @@ export const NO_REQUESTS_HASH: Uint8Array = new Uint8Array(
   Buffer.from("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "hex"),
 );
 
-export function genesisBlockHeader(facts: GenesisFacts, rules: HeaderFieldRules, stateRoot: Uint8Array): BlockHeader {
+export function genesisBlockHeader(
+  facts: GenesisFacts,
+  rules: HeaderFieldRules,
+  stateRoot: Uint8Array,
+): BlockHeader {
   const nonce = new Uint8Array(8);
   new DataView(nonce.buffer).setBigUint64(0, facts.nonce);
   return {

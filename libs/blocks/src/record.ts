@@ -1,5 +1,5 @@
 /** The block record: what shards store, what the `blocks` stream and exports carry. */
-import { ColumnError, decode, defineSchema, encode, type Message } from "@velarium/columns";
+import { ColumnError, decode, defineSchema, encode, type Message, scalarsOf } from "@velarium/columns";
 import { BlockError } from "./error.ts";
 
 export const BLOCK_RECORD_VERSION = 1;
@@ -81,6 +81,15 @@ export function encodeBlockRecord(record: NewBlockRecord): Uint8Array {
     ancestors: record.ancestors ?? new Uint8Array(0),
     resolved: record.resolved ?? new Float64Array(0),
   });
+}
+
+/** Makes an encoded record (8-aligned) a sealed one, in place: a sealed header is as long as it was before. */
+export function sealBlockRecord(bytes: Uint8Array, header: Uint8Array): void {
+  const record = decode(BlockRecordSchema, bytes);
+  if (record.header.buffer !== bytes.buffer || record.header.length !== header.length)
+    throw new BlockError("header", `expected ${record.header.length} bytes in place, got ${header.length}`);
+  record.header.set(header);
+  scalarsOf(BlockRecordSchema, bytes)[BlockRecordSchema.scalars.indexOf("sealed")] = 1;
 }
 
 /** Columns borrow from `bytes`. Throws BlockError `columns` or `version`. */

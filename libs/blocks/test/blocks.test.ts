@@ -26,6 +26,7 @@ import {
   joinRecord,
   RpcBlock,
   receiptToRpc,
+  sealBlockRecord,
   sealHeader,
   splitRecord,
   transactionToRpc,
@@ -241,6 +242,15 @@ function sampleRecord(number = 7): BlockRecord {
 
 describe("records", () => {
   const bytes = encodeBlockRecord(sampleRecord());
+
+  it("are sealed in place, to the same bytes as if encoded sealed", () => {
+    const record = sampleRecord();
+    const header = record.header.slice().fill(7);
+    const sealed = encodeBlockRecord({ ...record, sealed: 0 });
+    sealBlockRecord(sealed, header);
+    expect(sealed).toEqual(encodeBlockRecord({ ...record, header, sealed: 1 }));
+    expect(codeOf(() => sealBlockRecord(sealed, header.subarray(1)))).toBe("header");
+  });
 
   it("come back as they were", () => {
     expect(decodeBlockRecord(bytes)).toEqual(sampleRecord());

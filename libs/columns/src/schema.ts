@@ -211,3 +211,8 @@ function checkEnds(ends: Uint32Array, size: number, name: string): void {
   }
   if (last !== size) throw new ColumnError("length", `${name}: end offsets reach ${last} of ${size} bytes`);
 }
+
+/** Scalars of a packed message (8-aligned), in the schema's order, as a view: to change one of them in place. */
+export function scalarsOf(schema: Schema, bytes: Uint8Array): Float64Array {
+  return new Float64Array(bytes.buffer, bytes.byteOffset + HEADER_BYTES, schema.scalars.length);
+}

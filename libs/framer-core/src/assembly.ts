@@ -34,6 +34,86 @@ function requestsHash(block: BlockState): Uint8Array {
   return Uint8Array.from(outer.digest());
 }
 
+/**
+ * Columns of the included transactions, in block order. Of a frame whose transactions were all included they are copied
+ * whole.
+ */
+function includedColumns(block: BlockState, slab: TransactionSlab, accounts: AccountTable) {
+  const { rows, outcomes } = block;
+  let count = 0;
+  let rawBytes = 0;
+  for (let at = 0; at < block.length; at++)
+    if (rows[at]! >= 0 && outcomes[at] === Outcome.included) {
+      count++;
+      rawBytes += slab.rawBytes(rows[at]!);
+    }
+  const rawEnds = new Uint32Array(count);
+  const blob = new Uint8Array(rawBytes);
+  const senders = new Uint8Array(count * 20);
+  const hashes = new Uint8Array(count * 32);
+  const verified = new Uint8Array(count);
+  const arrivals = new Float64Array(count);
+  const statuses = new Uint8Array(count);
+  const gasUsed = new Float64Array(count);
+  const logEnds = new Uint32Array(count);
+  const logs = new BytesVector();
+  const hashWords = new Uint32Array(hashes.buffer);
+  const slabWords = new Uint32Array(slab.hash.buffer);
+  let n = 0;
+  let rawAt = 0;
+  const addRest = (at: number): void => {
+    const word = rows[at]! * 8;
+    for (let k = 0; k < 8; k++) hashWords[n * 8 + k] = slabWords[word + k]!;
+    const log = block.logsAt(at);
+    if (log) logs.push(bytesAt(log.column, log.index));
+    logEnds[n++] = logs.byteLength;
+  };
+  for (let f = 0; f < block.frameColumns.length; f++) {
+    const frame = block.frameColumns[f]!;
+    const start = block.frameStarts[f]!;
+    const end = start + frame.arrivals.length;
+    let isWhole = true;
+    for (let at = start; isWhole && at < end; at++)
+      isWhole = rows[at]! >= 0 && outcomes[at] === Outcome.included;
+    if (isWhole) {
+      const { ends } = frame.raw;
+      blob.set(frame.raw.blob, rawAt);
+      for (let i = 0; i < ends.length; i++) rawEnds[n + i] = rawAt + ends[i]!;
+      rawAt += frame.raw.blob.length;
+      senders.set(frame.senders, n * 20);
+      verified.set(frame.verified, n);
+      arrivals.set(frame.arrivals, n);
+      statuses.set(block.statuses.subarray(start, end), n);
+      gasUsed.set(block.gasUsed.subarray(start, end), n);
+      for (let at = start; at < end; at++) addRest(at);
+      continue;
+    }
+    for (let at = start; at < end; at++) {
+      const row = rows[at]!;
+      if (row < 0 || outcomes[at] !== Outcome.included) continue;
+      blob.set(slab.sourceOf(row).raw.blob.subarray(slab.rawFrom[row]!, slab.rawTo[row]!), rawAt);
+      rawEnds[n] = rawAt += slab.rawBytes(row);
+      const address = accounts.addressAt(slab.account[row]!);
+      senders.set(accounts.addresses.subarray(address, address + 20), n * 20);
+      verified[n] = slab.verified[row]!;
+      arrivals[n] = slab.arrival[row]!;
+      statuses[n] = block.statuses[at]!;
+      gasUsed[n] = block.gasUsed[at]!;
+      addRest(at);
+    }
+  }
+  return {
+    raw: { ends: rawEnds, blob },
+    logs: { ends: logEnds, blob: logs.view().blob },
+    senders,
+    hashes,
+    verified,
+    arrivals,
+    statuses,
+    gasUsed,
+  };
+}
+
 export class RecordAssembler {
   private readonly blocks = new BlockAssembler();
 
@@ -44,38 +124,22 @@ export class RecordAssembler {
     accounts: AccountTable,
     context: HeaderContext,
   ): NewBlockRecord {
-    const raw = new BytesVector();
-    const logs = new BytesVector();
-    const senders = new FixedVector(20);
-    const hashes = new FixedVector(32);
-    const verified = new U8Vector();
-    const arrivals = new F64Vector();
-    const statuses = new U8Vector();
-    const gasUsed = new F64Vector();
+    const { raw, logs, senders, hashes, verified, arrivals, statuses, gasUsed } = includedColumns(
+      block,
+      slab,
+      accounts,
+    );
     const rejectedArrivals = new F64Vector();
     const rejectedHashes = new FixedVector(32);
     const rejectedSenders = new FixedVector(20);
     const rejectedReasons = new U8Vector();
-    const none = new Uint8Array(0);
     for (let at = 0; at < block.length; at++) {
       const row = block.rows[at]!;
-      if (row < 0) continue;
-      if (block.outcomes[at] === Outcome.included) {
-        raw.push(slab.sourceOf(row).raw.blob, slab.rawFrom[row]!, slab.rawTo[row]!);
-        senders.push(accounts.addresses, accounts.addressAt(slab.account[row]!));
-        hashes.push(slab.hash, row * 32);
-        verified.push(slab.verified[row]!);
-        arrivals.push(slab.arrival[row]!);
-        statuses.push(block.statuses[at]!);
-        gasUsed.push(block.gasUsed[at]!);
-        const log = block.logsAt(at);
-        logs.push(log ? bytesAt(log.column, log.index) : none);
-      } else {
-        rejectedArrivals.push(slab.arrival[row]!);
-        rejectedHashes.push(slab.hash, row * 32);
-        rejectedSenders.push(accounts.addresses, accounts.addressAt(slab.account[row]!));
-        rejectedReasons.push(block.reasons[at]!);
-      }
+      if (row < 0 || block.outcomes[at] === Outcome.included) continue;
+      rejectedArrivals.push(slab.arrival[row]!);
+      rejectedHashes.push(slab.hash, row * 32);
+      rejectedSenders.push(accounts.addresses, accounts.addressAt(slab.account[row]!));
+      rejectedReasons.push(block.reasons[at]!);
     }
     const taken = block.rejections;
     for (let i = 0; taken && i < taken.arrivals.length; i++) {
@@ -105,8 +169,8 @@ export class RecordAssembler {
         parentBeaconBlockRoot: fields.parentBeaconBlockRoot ? context.parentBeaconRoot : undefined,
         requestsHash: fields.requestsHash ? requestsHash(block) : undefined,
       },
-      raw.view(),
-      { statuses: statuses.view(), gasUsed: gasUsed.view(), logs: logs.view() },
+      raw,
+      { statuses, gasUsed, logs },
     );
     if (assembled.gasUsed !== completed.gasUsed)
       throw new FramerError(
@@ -122,14 +186,14 @@ export class RecordAssembler {
       returned: block.returned,
       sealed: 0,
       header: assembled.headerRlp,
-      raw: raw.view(),
-      senders: senders.view(),
-      hashes: hashes.view(),
-      verified: verified.view(),
-      arrivals: arrivals.view(),
-      statuses: statuses.view(),
-      gasUsed: gasUsed.view(),
-      logs: logs.view(),
+      raw,
+      senders,
+      hashes,
+      verified,
+      arrivals,
+      statuses,
+      gasUsed,
+      logs,
       rejectedArrivals: rejectedArrivals.view(),
       rejectedHashes: rejectedHashes.view(),
       rejectedSenders: rejectedSenders.view(),

@@ -7,7 +7,18 @@ import type { TakenRejections } from "./rejections.ts";
 export const OPEN_WORK = -1;
 export const CLOSE_WORK = -2;
 
+/** Columns of a frame of the block, as they go into its record. */
+export interface FrameColumns {
+  readonly raw: BytesColumn;
+  readonly senders: Uint8Array;
+  readonly arrivals: Float64Array;
+  readonly verified: Uint8Array;
+}
+
 export class BlockState {
+  /** Its frames, and the place of the first entry of each. */
+  readonly frameColumns: FrameColumns[] = [];
+  readonly frameStarts: number[] = [];
   readonly number: number;
   readonly time: number;
   readonly gasLimit: number;
@@ -55,6 +66,12 @@ export class BlockState {
     this.logSource[i] = -1;
     if (row >= 0) this.transactions++;
     if (row !== OPEN_WORK) this.missing++;
+  }
+
+  /** The entries added last, as many as the frame has, are this frame's. */
+  addFrame(columns: FrameColumns): void {
+    this.frameColumns.push(columns);
+    this.frameStarts.push(this.length - columns.arrivals.length);
   }
 
   addReceipts(message: Message<typeof Receipts>): number {

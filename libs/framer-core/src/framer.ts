@@ -7,6 +7,7 @@ import {
   encodeBlockRecord,
   headerHash,
   type NewBlockRecord,
+  sealBlockRecord,
   sealHeader,
 } from "@velarium/blocks";
 import type { ChainRules } from "@velarium/chain-rules";
@@ -25,6 +26,7 @@ import {
   BlockOpen,
   type Committed,
   type EpochNotice,
+  Frame,
   MAX_FRAME_BYTES,
   Outcome,
   Reason,
@@ -280,7 +282,7 @@ export class Framer {
   noncesRead(accounts: Int32Array, values: Uint8Array | undefined): void {
     for (let i = 0; i < accounts.length; i++) {
       if (values === undefined) this.pool.forgetQuestion(accounts[i]!);
-      else this.pool.setNonce(accounts[i]!, weiOf(values.subarray(i * 32, i * 32 + 32)));
+      else this.pool.setNonce(accounts[i]!, nonceAt(values, i * 32));
     }
     // Questions that failed are repeated by the next tick, not in a loop here.
     if (values !== undefined) this.flushQuestions();
@@ -432,12 +434,24 @@ export class Framer {
       block.gas += slab.gasLimit[row]!;
       block.bytes += slab.rawBytes(row);
     }
-    this.appendBuilt(block, rows.length, tail, openedMs);
+    const frame = this.appendBuilt(block, rows.length, tail, openedMs);
     this.stats.framedTransactions += rows.length;
+    const source = slab.addSource(frame);
+    for (let i = 0, keyFrom = 0; i < rows.length; i++) {
+      const row = rows[i]!;
+      slab.moveToFrame(row, source, frame, i, keyFrom);
+      if (slab.shape[row] !== Shape.transfer) keyFrom += slab.accessTo[row]! - slab.accessFrom[row]!;
+    }
+    slab.releaseSource(source);
     for (let i = 0; i < rows.length; i++) this.pool.framed(rows[i]!, block.number);
   }
 
-  private appendBuilt(block: BlockState, rows: number, tail: number, openedMs: number): void {
+  private appendBuilt(
+    block: BlockState,
+    rows: number,
+    tail: number,
+    openedMs: number,
+  ): Message<typeof Frame> {
     const head = {
       term: this.term,
       block: block.number,
@@ -448,7 +462,11 @@ export class Framer {
     };
     this.nextSeq += rows;
     this.stats.frames++;
-    this.effects.appendFrames(this.builder.finish(head));
+    const bytes = this.builder.finish(head);
+    const frame = decode(Frame, bytes);
+    block.addFrame(frame);
+    this.effects.appendFrames(bytes);
+    return frame;
   }
 
   // ---- block boundaries
@@ -516,7 +534,7 @@ export class Framer {
     this.assemble();
   }
 
-  /** The marked tail: what was returned too often, serial, within its gas. */
+  /** The marked tail: what was returned too often, serial, within its gas; in several frames where one would be too large. */
   private appendTail(block: BlockState): void {
     const { pool, options } = this;
     this.tailGas = 0;
@@ -542,10 +560,15 @@ export class Framer {
       this.tailGas += gas;
       rows.push(row);
     }
-    if (rows.length === 0) return;
     // One sender has at most one transaction here, since the next is decided on when this one is framed.
-    this.stats.tailFrames++;
-    this.appendFrame(Int32Array.from(rows), 1, this.nowMs);
+    for (let from = 0; from < rows.length; ) {
+      let to = from;
+      let bytes = 0;
+      while (to < rows.length && bytes < options.frameBytes) bytes += pool.slab.frameBytes(rows[to++]!);
+      this.stats.tailFrames++;
+      this.appendFrame(Int32Array.from(rows.slice(from, to)), 1, this.nowMs);
+      from = to;
+    }
   }
 
   // ---- outcomes
@@ -620,9 +643,11 @@ export class Framer {
     const block = this.blocks.get(this.announced + 1);
     if (this.committing || !block?.isClosed || !block.completed || block.missing > 0) return;
     const { config, tracker, pool } = this;
+    const { arrival } = pool.slab;
     for (let at = 0; at < block.length; at++)
-      if (block.rows[at]! >= 0) tracker.resolve(pool.slab.arrival[block.rows[at]!]!);
-    for (const arrival of block.rejections?.arrivals ?? []) tracker.resolve(arrival);
+      if (block.rows[at]! >= 0) tracker.resolve(arrival[block.rows[at]!]!);
+    const rejected = block.rejections?.arrivals;
+    for (let i = 0; rejected && i < rejected.length; i++) tracker.resolve(rejected[i]!);
     const watermark = tracker.advance();
     const record = this.assembler.assemble(block, pool.slab, pool.accounts, {
       rules: config.chain.rulesAt(block.number, block.time),
@@ -673,8 +698,9 @@ export class Framer {
       combinedRoot(committing.roots, this.config.partitions),
     );
     const hash = headerHash(header);
-    const bytes = encodeBlockRecord({ ...committing.record, header, sealed: 1 });
-    const parts = chunkRecord(bytes);
+    // Stripes were copied when they were sent, and nobody asks for an announced block's again.
+    sealBlockRecord(committing.bytes, header);
+    const parts = chunkRecord(committing.bytes);
     this.effects.announce(
       block.number,
       parts.map((part, index) =>
@@ -799,6 +825,7 @@ export class Framer {
       if (shape !== Shape.transfer) keyAt += accesses;
     }
     slab.releaseSource(source);
+    block.addFrame(frame);
     block.frames = frame.frame + 1;
     this.nextSeq = frame.firstSeq + frame.shapes.length;
   }
@@ -871,6 +898,13 @@ export interface ReplayFrame {
   readonly arrivals: Float64Array;
   readonly attempts: Uint8Array;
   readonly verified: Uint8Array;
+}
+
+/** A word of the state as a nonce (below 2^64 by EIP-2681; above 2^53 none is ever reached). */
+function nonceAt(words: Uint8Array, at: number): number {
+  let value = 0;
+  for (let i = at + 24; i < at + 32; i++) value = value * 256 + words[i]!;
+  return value;
 }
 
 /** Saturates at 2^53, as fee caps in Analyzed do. */

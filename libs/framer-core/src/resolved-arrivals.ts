@@ -16,6 +16,9 @@ export class ResolvedArrivals {
   private readonly messages = new Map<number, MessageOutcomes>();
   /** Resolved before their message was seen: transactions of replayed frames. */
   private readonly early = new Set<number>();
+  /** The message asked for last: arrivals come mostly in order. */
+  private lastSeq = -1;
+  private lastEntry: MessageOutcomes | undefined;
   /** Given by the record that recovery started from: sorted [from, to) pairs. */
   private readonly initial: Float64Array;
 
@@ -62,7 +65,11 @@ export class ResolvedArrivals {
 
   resolve(arrival: number): void {
     const streamSeq = Math.floor(arrival / MAX_BATCH_TRANSACTIONS);
-    const entry = this.messages.get(streamSeq);
+    if (streamSeq !== this.lastSeq || this.lastEntry === undefined) {
+      this.lastSeq = streamSeq;
+      this.lastEntry = this.messages.get(streamSeq);
+    }
+    const entry = this.lastEntry;
     if (entry) this.mark(entry, arrival - streamSeq * MAX_BATCH_TRANSACTIONS);
     else if (streamSeq >= this.watermark) this.early.add(arrival);
   }
@@ -70,6 +77,7 @@ export class ResolvedArrivals {
   /** Moves the watermark past messages that are resolved whole. */
   advance(): number {
     for (let entry = this.messages.get(this.watermark); entry !== undefined && entry.left === 0; ) {
+      if (this.watermark === this.lastSeq) this.lastEntry = undefined;
       this.messages.delete(this.watermark++);
       entry = this.messages.get(this.watermark);
     }

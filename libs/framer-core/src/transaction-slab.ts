@@ -113,6 +113,23 @@ export class TransactionSlab {
     return this.sources[this.source[row]!]!;
   }
 
+  /** Row `row` is entry `i` of a frame: from here on it points into that, so that its first message can go. */
+  moveToFrame(
+    row: number,
+    source: number,
+    frame: Source & { accessEnds: Uint32Array },
+    i: number,
+    keyFrom: number,
+  ): void {
+    this.dropSource(row);
+    this.attach(row, source);
+    this.rawFrom[row] = i === 0 ? 0 : frame.raw.ends[i - 1]!;
+    this.rawTo[row] = frame.raw.ends[i]!;
+    this.accessFrom[row] = i === 0 ? 0 : frame.accessEnds[i - 1]!;
+    this.accessTo[row] = frame.accessEnds[i]!;
+    this.keyFrom[row] = keyFrom;
+  }
+
   private dropSource(row: number): void {
     if (this.source[row]! >= 0) this.releaseSource(this.source[row]!);
     this.source[row] = -1;
