@@ -49,6 +49,13 @@ export class AccessSet {
     this.add(this.scratch, 0, kind);
   }
 
+  /** Forgets all but the first `count` slots. */
+  keepFirst(count: number): void {
+    if (count >= this.count) return;
+    this.count = count;
+    for (const [name, at] of this.index) if (at >= count) this.index.delete(name);
+  }
+
   private grow(): void {
     const bytes = new Uint8Array(this.bytes.length * 2);
     bytes.set(this.bytes);

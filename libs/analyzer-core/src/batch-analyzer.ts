@@ -3,11 +3,19 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ChainRules } from "@velarium/chain-rules";
 import { bytesAt, type Message } from "@velarium/columns";
 import { type BlockContext, createReferenceEngine, type Engine, toExecutable } from "@velarium/engine";
-import { AccessKind, Domain, hasCode, SLOT_KEY_BYTES, type SlotIds, WORD_BYTES } from "@velarium/slots";
+import {
+  AccessKind,
+  Domain,
+  hasCode,
+  partitionOfId,
+  SLOT_KEY_BYTES,
+  type SlotIds,
+  WORD_BYTES,
+} from "@velarium/slots";
 import { decodeTransaction } from "@velarium/tx-codec";
 import { type Analyzed, Reason, Shape, TRANSFER_ACCESSES, type TxBatch } from "@velarium/wire";
 import { AccessSet } from "./access-set.ts";
-import { BatchDraft, TransferAccess } from "./batch-draft.ts";
+import { BatchDraft, KeyScratch, TransferAccess } from "./batch-draft.ts";
 import { CodelessSet } from "./codeless-set.ts";
 import { CodeCache, CommittedView } from "./committed-view.ts";
 import type { SlotSource } from "./slot-source.ts";
@@ -17,8 +25,17 @@ import {
   declaredAccesses,
   SimulationStrategy,
 } from "./strategies.ts";
+import { type AccessColumns, TRANSFER_KINDS, TransferAccesses } from "./transfer-accesses.ts";
 
-const TRANSFER_KINDS = [AccessKind.W, AccessKind.W, AccessKind.R, AccessKind.R, AccessKind.D] as const;
+/** Balance, nonce and code of the sender: they come first in every access set. */
+const SENDER_ACCESSES = 3;
+/**
+ * Accesses declared for one transaction, at 65 bytes each in a frame: with 128 KiB of raw transaction and a frame that
+ * is nearly full already (112 KiB), that stays below the 900 KiB of a stream message.
+ */
+const MAX_TRANSACTION_ACCESSES = 8192;
+/** Accesses declared for the transactions of one message: some 17 MiB, a quarter of what a stream takes at once. */
+const MAX_MESSAGE_ACCESSES = 1 << 18;
 
 export interface BatchAnalyzerOptions {
   readonly slotIds: SlotIds;
@@ -79,6 +96,8 @@ export class BatchAnalyzer {
   private readonly view: CommittedView;
   private readonly strategies: readonly AccessStrategy[];
   private readonly now: () => number;
+  private readonly keyScratch = new KeyScratch();
+  private readonly transfers = new TransferAccesses();
   private sliceEndMs = 0;
 
   constructor(options: BatchAnalyzerOptions) {
@@ -100,7 +119,7 @@ export class BatchAnalyzer {
     streamSeq: number,
   ): Promise<Message<typeof Analyzed>> {
     const { rules, beneficiary, slotIds } = this.options;
-    const draft = new BatchDraft(batch);
+    const draft = new BatchDraft(batch, this.keyScratch);
     draft.fill(batch, rules.chainId, beneficiary, slotIds);
     const unknown = this.unknownRecipients(draft);
     if (unknown.length > 0) await this.resolveRecipients(draft, unknown);
@@ -123,19 +142,24 @@ export class BatchAnalyzer {
 
   /** Looks the code fields up; candidates whose recipient has code become general rows. */
   private async resolveRecipients(draft: BatchDraft, unknown: readonly number[]): Promise<void> {
-    const keys = new Uint8Array(unknown.length * SLOT_KEY_BYTES);
-    unknown.forEach((c, i) => {
-      const from = (c * TRANSFER_ACCESSES + TransferAccess.recipientCode) * SLOT_KEY_BYTES;
-      keys.set(draft.keys.subarray(from, from + SLOT_KEY_BYTES), i * SLOT_KEY_BYTES);
-    });
-    this.counters.lookups += unknown.length;
-    const words = await this.options.source.read(keys, unknown.length, -1);
+    const count = unknown.length;
+    const keys = new Uint8Array(count * SLOT_KEY_BYTES);
+    const partitions = new Uint8Array(count);
+    for (let i = 0, to = 0; i < count; i++) {
+      const access = unknown[i]! * TRANSFER_ACCESSES + TransferAccess.recipientCode;
+      partitions[i] = partitionOfId(draft.hi[access]!);
+      const from = access * SLOT_KEY_BYTES;
+      for (let j = 0; j < SLOT_KEY_BYTES; j++) keys[to++] = draft.keys[from + j]!;
+    }
+    this.counters.lookups += count;
+    const words = await this.options.source.read(keys, count, -1, partitions);
     const now = this.now();
-    unknown.forEach((c, i) => {
+    for (let i = 0; i < count; i++) {
+      const c = unknown[i]!;
       const at = c * TRANSFER_ACCESSES + TransferAccess.recipientCode;
       if (hasCode(words, i * WORD_BYTES)) draft.shapes[draft.candidates[c]!] = Shape.general;
       else this.recipients.add(draft.hi[at]!, draft.lo[at]!, now);
-    });
+    }
   }
 
   private generalRows(draft: BatchDraft): GeneralRow[] {
@@ -154,11 +178,19 @@ export class BatchAnalyzer {
     const context = this.context();
     const atOnce = Math.min(rows.length, this.options.simulationsAtOnce ?? 32);
     let next = 0;
+    let declared = 0;
     const work = async (): Promise<void> => {
       while (next < rows.length) {
         const mine = rows[next++]!;
         await this.yieldTurn();
         await this.askStrategies(mine, context);
+        const { accesses } = mine;
+        if (accesses.count > MAX_TRANSACTION_ACCESSES || declared + accesses.count > MAX_MESSAGE_ACCESSES) {
+          // Too much to foresee: it will diverge, and ends in the marked tail, which needs no declaration.
+          accesses.keepFirst(SENDER_ACCESSES);
+          this.simulation.failures++;
+        }
+        declared += accesses.count;
       }
     };
     await Promise.all(Array.from({ length: atOnce }, work));
@@ -225,6 +257,30 @@ export class BatchAnalyzer {
     term: number,
     streamSeq: number,
   ): Message<typeof Analyzed> {
+    const { verified, verdicts, shapes, types, nonces, gasLimits, feeCaps, tipCaps, senders, hashes, raw } =
+      draft;
+    const columns = {
+      verified,
+      verdicts,
+      shapes,
+      types,
+      nonces,
+      gasLimits,
+      feeCaps,
+      tipCaps,
+      senders,
+      hashes,
+      raw,
+    };
+    const accesses =
+      general.length === 0 && draft.candidateCount === draft.rows
+        ? this.transfers.of(draft)
+        : this.joined(draft, general);
+    return { term, streamSeq, ...columns, ...accesses };
+  }
+
+  /** Accesses of transfers and others in the order of the rows. */
+  private joined(draft: BatchDraft, general: readonly GeneralRow[]): AccessColumns {
     const { rows, shapes, verdicts } = draft;
     const generalCount = general.reduce((n, g) => n + g.accesses.count, 0);
     const keys = new Uint8Array(generalCount * SLOT_KEY_BYTES);
@@ -268,22 +324,8 @@ export class BatchAnalyzer {
       if (isCandidate) candidate++;
       accessEnds[row] = end;
     }
-    const { verified, types, nonces, gasLimits, feeCaps, tipCaps, senders, hashes, raw } = draft;
     return {
-      term,
-      streamSeq,
       indexes,
-      verdicts,
-      shapes,
-      verified,
-      types,
-      nonces,
-      gasLimits,
-      feeCaps,
-      tipCaps,
-      senders,
-      hashes,
-      raw,
       accessEnds,
       accessHi: hi.subarray(0, end),
       accessLo: lo.subarray(0, end),

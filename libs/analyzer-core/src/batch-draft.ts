@@ -26,6 +26,7 @@ const REASON_OF: Readonly<Record<TxErrorCode, Reason>> = {
   "chain-id": Reason.wrongChain,
   signature: Reason.badSignature,
   gas: Reason.intrinsicGas,
+  fee: Reason.feeCapBelowTip,
 };
 
 const MAX_EXACT = 2 ** 53;
@@ -36,7 +37,16 @@ function saturated(raw: Uint8Array, offset: number, size: number): number {
   if (size > 7) return MAX_EXACT;
   let value = 0;
   for (let i = 0; i < size; i++) value = value * 256 + raw[offset + i]!;
-  return value > MAX_EXACT ? MAX_EXACT : value;
+  return Math.min(value, MAX_EXACT);
+}
+
+/** Room for the keys of one draft after another: 280 bytes a transaction that nobody needs once the ids are known. */
+export class KeyScratch {
+  private bytes = new Uint8Array(0);
+  take(size: number): Uint8Array {
+    if (this.bytes.length < size) this.bytes = new Uint8Array(size);
+    return this.bytes;
+  }
 }
 
 export class BatchDraft {
@@ -56,11 +66,12 @@ export class BatchDraft {
   /** Rows of the transfer candidates, and five keys and ids for each of them. */
   readonly candidates: Uint32Array;
   candidateCount = 0;
+  /** Borrowed: valid until another draft is made with the same scratch, so not across a wait. */
   readonly keys: Uint8Array;
   readonly hi: Uint32Array;
   readonly lo: Uint32Array;
 
-  constructor(batch: Message<typeof TxBatch>) {
+  constructor(batch: Message<typeof TxBatch>, scratch: KeyScratch) {
     const n = batch.raw.ends.length;
     this.rows = n;
     this.raw = batch.raw;
@@ -75,7 +86,7 @@ export class BatchDraft {
     this.senders = new Uint8Array(20 * n);
     this.hashes = new Uint8Array(32 * n);
     this.candidates = new Uint32Array(n);
-    this.keys = new Uint8Array(n * TRANSFER_ACCESSES * SLOT_KEY_BYTES);
+    this.keys = scratch.take(n * TRANSFER_ACCESSES * SLOT_KEY_BYTES);
     this.hi = new Uint32Array(n * TRANSFER_ACCESSES);
     this.lo = new Uint32Array(n * TRANSFER_ACCESSES);
   }
@@ -83,6 +94,9 @@ export class BatchDraft {
   /** Scans every row, and computes the ids of all candidates at once. */
   fill(batch: Message<typeof TxBatch>, chainId: number, beneficiary: Uint8Array, slotIds: SlotIds): void {
     const { ends, blob } = this.raw;
+    // For verified rows; the others get theirs below.
+    this.senders.set(batch.senders.subarray(0, this.senders.length));
+    this.hashes.set(batch.hashes.subarray(0, this.hashes.length));
     let start = 0;
     for (let row = 0; row < this.rows; row++) {
       const end = ends[row]!;
@@ -113,10 +127,7 @@ export class BatchDraft {
   ): void {
     const { senders, hashes } = this;
     const isVerified = batch.verified[row] === 1;
-    if (isVerified) {
-      for (let i = row * 32; i < row * 32 + 32; i++) hashes[i] = batch.hashes[i]!;
-      for (let i = row * 20; i < row * 20 + 20; i++) senders[i] = batch.senders[i]!;
-    } else keccak256Into(blob, start, end - start, hashes, row * 32);
+    if (!isVerified) keccak256Into(blob, start, end - start, hashes, row * 32);
     scanTransaction(blob, start, end - start, scan);
     this.types[row] = scan.type;
     this.nonces[row] = scan.nonce;

@@ -5,8 +5,9 @@ export interface SlotSource {
   /**
    * Words (32 bytes each, in order) of `count` keys (56 bytes each) at a height, −1 for the newest: one request per
    * shard. Rejects when a shard does not answer, or with AnalyzerError `height` when it no longer has that height.
+   * `partitions`: of each key, where they are known (the top byte of its slot id), so that keys need no hash for it.
    */
-  read(keys: Uint8Array, count: number, height: number): Promise<Uint8Array>;
+  read(keys: Uint8Array, count: number, height: number, partitions?: Uint8Array): Promise<Uint8Array>;
   /** Code by the first 28 bytes of its hash. */
   code(prefix: Uint8Array): Promise<Uint8Array | undefined>;
 }

@@ -87,7 +87,7 @@ const MAX_TEMPLATES = 16_384;
  */
 export class SimulationStrategy implements AccessStrategy {
   readonly name = "simulation";
-  /** Simulations that the engine could not finish: the sender's own slots are declared, the rest is learned by return. */
+  /** Simulations that the engine could not finish, or that touched too much: the sender's own slots are declared. */
   failures = 0;
   private readonly engine: Engine;
   private readonly templates = new Map<string, Uint8Array>();

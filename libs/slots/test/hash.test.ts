@@ -15,7 +15,7 @@ function plainHash(key: Uint8Array): Uint8Array {
 /** Keys at an offset into a larger buffer, as they come out of messages. */
 const keysAt = (keys: readonly Uint8Array[], offset: number): Uint8Array => {
   const buffer = new Uint8Array(offset + keys.length * SLOT_KEY_BYTES);
-  keys.forEach((key, i) => buffer.set(key, offset + i * SLOT_KEY_BYTES));
+  for (let i = 0; i < keys.length; i++) buffer.set(keys[i]!, offset + i * SLOT_KEY_BYTES);
   return buffer.subarray(offset);
 };
 const key = fc.uint8Array({ minLength: SLOT_KEY_BYTES, maxLength: SLOT_KEY_BYTES });

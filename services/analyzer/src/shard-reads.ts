@@ -17,39 +17,105 @@ const SERVICE = "StateShard";
 const METHOD = "Read";
 const READ_TIMEOUT_MS = 10_000;
 
+interface Waiting {
+  readonly keys: Uint8Array;
+  readonly count: number;
+  readonly partitions: Uint8Array;
+  readonly resolve: (words: Uint8Array) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export class ShardReads implements SlotSource {
   height = 0;
   requests = 0;
   private readonly shards: readonly RpcConnection[];
   private readonly partitions: number;
+  private waiting: Waiting[] = [];
 
   constructor(shards: readonly RpcConnection[], partitions: number) {
     this.shards = shards;
     this.partitions = partitions;
   }
 
-  async read(keys: Uint8Array, count: number, height: number): Promise<Uint8Array> {
-    const out = new Uint8Array(count * WORD_BYTES);
-    const groups = this.group(keys, count);
-    await Promise.all(
-      groups.map(async (rows, shard) => {
-        if (rows.length === 0) return;
-        const packed = new Uint8Array(rows.length * SLOT_KEY_BYTES);
-        rows.forEach((row, i) => {
-          packed.set(keys.subarray(row * SLOT_KEY_BYTES, (row + 1) * SLOT_KEY_BYTES), i * SLOT_KEY_BYTES);
-        });
-        const { values } = await this.get(shard, packed, height);
-        if (values.length !== rows.length * WORD_BYTES)
-          throw new AnalyzerError(
-            "state",
-            `shard ${shard} answered ${values.length} bytes for ${rows.length} keys`,
-          );
-        rows.forEach((row, i) => {
-          out.set(values.subarray(i * WORD_BYTES, (i + 1) * WORD_BYTES), row * WORD_BYTES);
-        });
-      }),
-    );
-    return out;
+  /** Reads of the newest state that are asked for in one turn of the event loop travel together. */
+  read(keys: Uint8Array, count: number, height: number, partitions?: Uint8Array): Promise<Uint8Array> {
+    if (height >= 0) return this.readNow(keys, count, height, partitions ?? this.partitionsOf(keys, count));
+    return new Promise((resolve, reject) => {
+      this.waiting.push({
+        keys,
+        count,
+        partitions: partitions ?? this.partitionsOf(keys, count),
+        resolve,
+        reject,
+      });
+      if (this.waiting.length === 1) setImmediate(() => void this.readWaiting());
+    });
+  }
+
+  private async readWaiting(): Promise<void> {
+    const all = this.waiting;
+    this.waiting = [];
+    const count = all.reduce((n, one) => n + one.count, 0);
+    const keys = new Uint8Array(count * SLOT_KEY_BYTES);
+    const partitions = new Uint8Array(count);
+    let at = 0;
+    for (const one of all) {
+      keys.set(one.keys.subarray(0, one.count * SLOT_KEY_BYTES), at * SLOT_KEY_BYTES);
+      partitions.set(one.partitions.subarray(0, one.count), at);
+      at += one.count;
+    }
+    try {
+      const words = await this.readNow(keys, count, -1, partitions);
+      at = 0;
+      for (const one of all) one.resolve(words.subarray(at * WORD_BYTES, (at += one.count) * WORD_BYTES));
+    } catch (error) {
+      for (const one of all) one.reject(error);
+    }
+  }
+
+  private async readNow(
+    keys: Uint8Array,
+    count: number,
+    height: number,
+    partitions: Uint8Array,
+  ): Promise<Uint8Array> {
+    const shards = this.shards.length;
+    const words = new Uint8Array(count * WORD_BYTES);
+    const requests: Promise<void>[] = [];
+    for (let shard = 0; shard < shards; shard++) {
+      let rows = 0;
+      for (let i = 0; i < count; i++) if (shardOfPartition(partitions[i]!, shards) === shard) rows++;
+      if (rows > 0) requests.push(this.readFrom(shard, rows, keys, height, partitions, words));
+    }
+    await Promise.all(requests);
+    return words;
+  }
+
+  /** Asks one shard for its `rows` of the keys, and puts the words where they belong. */
+  private async readFrom(
+    shard: number,
+    rows: number,
+    keys: Uint8Array,
+    height: number,
+    partitions: Uint8Array,
+    words: Uint8Array,
+  ): Promise<void> {
+    const places = new Uint32Array(rows);
+    const packed = new Uint8Array(rows * SLOT_KEY_BYTES);
+    const shards = this.shards.length;
+    for (let i = 0, row = 0, to = 0; row < rows; i++) {
+      if (shardOfPartition(partitions[i]!, shards) !== shard) continue;
+      places[row++] = i;
+      const from = i * SLOT_KEY_BYTES;
+      for (let j = 0; j < SLOT_KEY_BYTES; j++) packed[to++] = keys[from + j]!;
+    }
+    const { values } = await this.get(shard, packed, height);
+    if (values.length !== rows * WORD_BYTES)
+      throw new AnalyzerError("state", `shard ${shard} answered ${values.length} bytes for ${rows} keys`);
+    for (let row = 0, from = 0; row < rows; row++) {
+      const to = places[row]! * WORD_BYTES;
+      for (let j = 0; j < WORD_BYTES; j++) words[to + j] = values[from++]!;
+    }
   }
 
   async code(prefix: Uint8Array): Promise<Uint8Array | undefined> {
@@ -83,15 +149,11 @@ export class ShardReads implements SlotSource {
     return this.shards[shard]!.call(SERVICE, METHOD, request, { timeoutMs: READ_TIMEOUT_MS });
   }
 
-  /** Rows per shard. */
-  private group(keys: Uint8Array, count: number): number[][] {
+  private partitionsOf(keys: Uint8Array, count: number): Uint8Array {
     const hashes = new Uint8Array(count * KEY_HASH_BYTES);
     hashKeys(keys, count, hashes);
-    const groups: number[][] = this.shards.map(() => []);
-    for (let i = 0; i < count; i++) {
-      const partition = partitionOf(hashes, i * KEY_HASH_BYTES, this.partitions);
-      groups[shardOfPartition(partition, this.shards.length)]!.push(i);
-    }
-    return groups;
+    return Uint8Array.from({ length: count }, (_, i) =>
+      partitionOf(hashes, i * KEY_HASH_BYTES, this.partitions),
+    );
   }
 }
