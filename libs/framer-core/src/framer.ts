@@ -497,28 +497,31 @@ export class Framer {
         extraData: config.extraData ?? EMPTY_TRACE,
       }),
     );
+    this.appendOpenWork(block);
+  }
+
+  private appendOpenWork(block: BlockState): void {
+    const { config } = this;
+    const { number, time } = block;
     const work = workAtOpen(config.chain, config.chain.rulesAt(number, time), config.ids, number, time);
-    if (work) {
-      this.builder.addWork(Shape.blockOpen, work);
-      block.add(OPEN_WORK);
-      this.appendBuilt(block, 1, 0, this.nowMs);
-    }
+    if (!work) return;
+    this.builder.addWork(Shape.blockOpen, work);
+    block.add(OPEN_WORK);
+    this.appendBuilt(block, 1, 0, this.nowMs);
   }
 
   private closeBlock(): void {
-    const { frames, config } = this;
+    const { frames } = this;
     const block = this.block!;
     for (let f = 0; f < frames.count; f++)
       if (frames.lengthOf(f) > 0) {
         this.stats.ejectedBoundary++;
         this.eject(f);
       }
-    this.appendTail(block);
-    const work = workAtClose(config.chain, config.chain.rulesAt(block.number, block.time), config.ids);
-    if (work) {
-      this.builder.addWork(Shape.blockClose, work);
-      block.add(CLOSE_WORK);
-      this.appendBuilt(block, 1, 1, this.nowMs);
+    // A block that an earlier life has left behind its close work lacks nothing but the end.
+    if (block.rows[block.length - 1] !== CLOSE_WORK) {
+      this.appendTail(block);
+      this.appendCloseWork(block);
     }
     this.effects.appendFrames(
       encode(BlockClose, {
@@ -532,6 +535,15 @@ export class Framer {
     block.rejections = this.pool.rejections.take();
     this.block = undefined;
     this.assemble();
+  }
+
+  private appendCloseWork(block: BlockState): void {
+    const { config } = this;
+    const work = workAtClose(config.chain, config.chain.rulesAt(block.number, block.time), config.ids);
+    if (!work) return;
+    this.builder.addWork(Shape.blockClose, work);
+    block.add(CLOSE_WORK);
+    this.appendBuilt(block, 1, 1, this.nowMs);
   }
 
   /** The marked tail: what was returned too often, serial, within its gas; in several frames where one would be too large. */
@@ -881,7 +893,12 @@ export class Framer {
   /** Begins the new life: a block left open is closed under this term. The shell has appended the TermMarker. */
   finishReplay(): void {
     this.replaying = false;
-    if (this.block) this.closeBlock();
+    const { block } = this;
+    if (block) {
+      // Its open work may not have been stored behind the opening.
+      if (block.length === 0) this.appendOpenWork(block);
+      this.closeBlock();
+    }
     this.pump();
   }
 }
