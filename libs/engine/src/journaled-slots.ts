@@ -40,6 +40,7 @@ export class LearnedEnough extends Error {}
 /** Undeclared reads after which a diverging transaction stops. 64 is more than an AMM route of four hops makes. */
 export const LEARNING_READS = 64;
 
+const ACCOUNT_FIELDS = [Domain.balance, Domain.nonce, Domain.code] as const;
 const ZERO_WORD = new Uint8Array(32);
 const hashes = new WeakMap<Uint8Array, Uint8Array>();
 
@@ -56,6 +57,12 @@ export class JournaledSlots implements StateManagerInterface {
   /** Set when a read could not be answered, even if the interpreter swallowed the error. */
   stopped: SlotMiss | LearnedEnough | EngineError | undefined;
   undeclaredReads = 0;
+  /**
+   * Fetches all fields of an account when it is first looked at, where the interpreter can wait. Otherwise only what
+   * is read is fetched, at the price of a restart: better for the few misses of an ordinary transaction, quadratic for
+   * one that looks at thousands of accounts (as those of the attacks of September 2016).
+   */
+  eager = false;
   private view!: StateView;
   private rules!: BlockRules;
   private declared: DeclaredAccesses | undefined;
@@ -78,6 +85,7 @@ export class JournaledSlots implements StateManagerInterface {
     this.rules = rules;
     this.declared = declared;
     this.fetched.clear();
+    this.eager = false;
     this.restart();
   }
 
@@ -266,6 +274,7 @@ export class JournaledSlots implements StateManagerInterface {
 
   async getAccount(address: Address): Promise<Account | undefined> {
     const record = this.recordOf(address.bytes);
+    if (this.eager) await Promise.all(ACCOUNT_FIELDS.map((domain) => this.prefetch(record, domain)));
     // From EIP-158 on an account that is not there and an empty one are the same, so nothing is read to tell.
     if (!this.rules.eip158 && !this.existsInState(record)) return undefined;
     return new LazyAccount(this, record);

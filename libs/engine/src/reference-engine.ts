@@ -31,6 +31,9 @@ export interface ReferenceEngineOptions {
  */
 const MAX_RESTARTS = 10_000;
 
+/** Restarts after which accounts are fetched whole. */
+const PATIENT_RESTARTS = 8;
+
 /** Idle interpreters kept per fork; as many run at once as callers ask for. */
 const MAX_IDLE = 16;
 
@@ -136,6 +139,7 @@ class ReferenceEngine implements Engine {
           throw new EngineError("INTERNAL", `the interpreter failed: ${String(cause)}`, cause);
         await slots.resolve(cause);
         slots.restart();
+        slots.eager ||= restarts >= PATIENT_RESTARTS;
       }
     }
     throw new EngineError("TOO_MANY_RESTARTS", `state was missing ${MAX_RESTARTS} times in one execution`);

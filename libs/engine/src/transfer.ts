@@ -5,6 +5,7 @@
  */
 import { floorGas, type IntrinsicGasRules, intrinsicGas, type TxScan } from "@velarium/tx-codec";
 import { add, compare, createLimbs, isZeroLimbs, loadBytes, multiply, storeWord, subtract } from "./limbs.ts";
+import { HALF, loadHalf, loadLower, loadUpper, SMALL_BYTES, storeSmall } from "./small-amounts.ts";
 import type { BlockContext, OutcomeKind, OutcomeReason } from "./types.ts";
 import { writeBigInt } from "./words.ts";
 
@@ -22,6 +23,8 @@ function zeroBytes(bytes: Uint8Array, from: number, to: number): boolean {
   return true;
 }
 
+const asWords = (bytes: Uint8Array): Uint32Array => new Uint32Array(bytes.buffer);
+
 function sameBytes(a: Uint8Array, aFrom: number, b: Uint8Array, bFrom: number): boolean {
   for (let i = 0; i < 20; i++) if (a[aFrom + i] !== b[bFrom + i]) return false;
   return true;
@@ -29,10 +32,7 @@ function sameBytes(a: Uint8Array, aFrom: number, b: Uint8Array, bFrom: number): 
 
 /** An integer of 32 big-endian bytes as a number; Infinity when it is not below 2^48. */
 function smallWord(words: Uint8Array, offset: number): number {
-  if (!zeroBytes(words, offset, offset + 26)) return Number.POSITIVE_INFINITY;
-  let value = 0;
-  for (let i = 26; i < 32; i++) value = value * 256 + words[offset + i]!;
-  return value;
+  return zeroBytes(words, offset, offset + 26) ? loadHalf(words, offset + 26, 6) : Number.POSITIVE_INFINITY;
 }
 
 /** One per thread. `open` a block, then `run` transfers; results stand in the fields until the next run. */
@@ -57,6 +57,11 @@ export class TransferPath {
   private maxGasLimit = 0;
   private beneficiary = new Uint8Array(20);
   private gasRules: IntrinsicGasRules = { homestead: true, eip2028: true, eip3860: true, eip7623: true };
+  /** Infinity when it is not below 2^48. */
+  private smallBaseFee = Number.POSITIVE_INFINITY;
+  private readonly senderBalanceWords = asWords(this.senderBalance);
+  private readonly recipientDeltaWords = asWords(this.recipientDelta);
+  private readonly beneficiaryDeltaWords = asWords(this.beneficiaryDelta);
   private readonly baseFee = createLimbs();
   private readonly cap = createLimbs();
   private readonly tip = createLimbs();
@@ -78,7 +83,9 @@ export class TransferPath {
     this.beneficiary = context.beneficiary.slice();
     const { homestead, eip2028, eip7623 } = rules;
     this.gasRules = { homestead, eip2028, eip3860: rules.shanghai, eip7623 };
-    loadBytes(this.baseFee, writeBigInt(context.baseFee, new Uint8Array(32)), 0, 32);
+    const baseFee = writeBigInt(context.baseFee, new Uint8Array(32));
+    loadBytes(this.baseFee, baseFee, 0, 32);
+    this.smallBaseFee = smallWord(baseFee, 0);
   }
 
   /**
@@ -102,7 +109,73 @@ export class TransferPath {
     if (scan.gasLimit >= 2 ** 32) return false;
     if (sameBytes(raw, scan.toOffset, sender, senderOffset)) return false;
     if (sameBytes(this.beneficiary, 0, sender, senderOffset)) return false;
-    return this.settle(raw, scan, words, wordsOffset);
+    if (scan.chainId >= 0 && scan.chainId !== this.chainId) return this.refuse("rejected", "chain-id");
+    if (scan.gasLimit > this.maxGasLimit) return this.refuse("rejected", "gas-limit");
+    return this.isSmall(scan, words, wordsOffset)
+      ? this.settleSmall(raw, scan, words, wordsOffset)
+      : this.settle(raw, scan, words, wordsOffset);
+  }
+
+  /** Whether all amounts are below 2^96, fees below 2^48. */
+  private isSmall(scan: TxScan, words: Uint8Array, at: number): boolean {
+    if (scan.feeSize > 6 || scan.tipSize > 6 || scan.valueSize > SMALL_BYTES) return false;
+    if (this.smallBaseFee === Number.POSITIVE_INFINITY) return false;
+    const balance = at + TransferWord.senderBalance;
+    return zeroBytes(words, balance, balance + 32 - SMALL_BYTES);
+  }
+
+  /** As `settle`, step by step, for small amounts. */
+  private settleSmall(raw: Uint8Array, scan: TxScan, words: Uint8Array, at: number): boolean {
+    const cap = loadHalf(raw, scan.feeOffset, scan.feeSize);
+    const tip = loadHalf(raw, scan.tipOffset, scan.tipSize);
+    const baseFee = this.smallBaseFee;
+    const valueUpper = loadUpper(raw, scan.valueOffset, scan.valueSize);
+    const valueLower = loadLower(raw, scan.valueOffset, scan.valueSize);
+    // Every sum of a lower half and a fee stays exact below this.
+    if (cap * scan.gasLimit >= 2 ** 52) return this.settle(raw, scan, words, at);
+    if (tip > cap) return this.refuse("rejected", "priority-fee-above-cap");
+    if (cap < baseFee) return this.refuse("returned", "fee-cap");
+    const gasUsed = Math.max(intrinsicGas(raw, scan, this.gasRules), floorGas(raw, scan, this.gasRules));
+    if (scan.gasLimit < gasUsed) return this.refuse("rejected", "intrinsic-gas");
+
+    const nonce = smallWord(words, at + TransferWord.senderNonce);
+    if (scan.nonce < nonce) return this.refuse("rejected", "nonce-too-low");
+    if (scan.nonce > nonce) return this.refuse("returned", "nonce-too-high");
+
+    const balance = at + TransferWord.senderBalance + 32 - SMALL_BYTES;
+    let upper = loadUpper(words, balance, SMALL_BYTES);
+    let lower = loadLower(words, balance, SMALL_BYTES);
+    const atMost = cap * scan.gasLimit + valueLower;
+    const carry = Math.floor(atMost / HALF);
+    const lack = upper - valueUpper - carry;
+    if (lack < 0 || (lack === 0 && lower < atMost - carry * HALF))
+      return this.refuse("rejected", "insufficient-funds");
+
+    const effectiveTip = this.eip1559 ? Math.min(tip, cap - baseFee) : cap;
+    if (this.keepsEmptyAccounts && effectiveTip === 0) return false;
+    const fee = effectiveTip * gasUsed;
+    const feeUpper = Math.floor(fee / HALF);
+    storeSmall(this.beneficiaryDeltaWords, feeUpper, fee - feeUpper * HALF);
+    const paid = (this.eip1559 ? effectiveTip + baseFee : effectiveTip) * gasUsed + valueLower;
+    const paidUpper = Math.floor(paid / HALF);
+    upper -= valueUpper + paidUpper;
+    lower -= paid - paidUpper * HALF;
+    if (lower < 0) {
+      lower += HALF;
+      upper--;
+    }
+    storeSmall(this.senderBalanceWords, upper, lower);
+    storeSmall(this.recipientDeltaWords, valueUpper, valueLower);
+    return this.include(nonce, gasUsed);
+  }
+
+  private include(nonce: number, gasUsed: number): true {
+    for (let i = 0, rest = nonce + 1; i < 7; i++, rest = Math.floor(rest / 256))
+      this.senderNonce[31 - i] = rest & 0xff;
+    this.outcome = "included";
+    this.reason = undefined;
+    this.gasUsed = gasUsed;
+    return true;
   }
 
   private refuse(outcome: OutcomeKind, reason: OutcomeReason): true {
@@ -114,8 +187,6 @@ export class TransferPath {
 
   private settle(raw: Uint8Array, scan: TxScan, words: Uint8Array, at: number): boolean {
     const { cap, tip, baseFee, balance, cost, value } = this;
-    if (scan.chainId >= 0 && scan.chainId !== this.chainId) return this.refuse("rejected", "chain-id");
-    if (scan.gasLimit > this.maxGasLimit) return this.refuse("rejected", "gas-limit");
     loadBytes(cap, raw, scan.feeOffset, scan.feeSize);
     loadBytes(tip, raw, scan.tipOffset, scan.tipSize);
     if (compare(tip, cap) > 0) return this.refuse("rejected", "priority-fee-above-cap");
@@ -146,12 +217,6 @@ export class TransferPath {
     subtract(balance, balance, cost);
     storeWord(balance, this.senderBalance, 0);
     storeWord(value, this.recipientDelta, 0);
-    const next = nonce + 1;
-    for (let i = 0, rest = next; i < 7; i++, rest = Math.floor(rest / 256))
-      this.senderNonce[31 - i] = rest & 0xff;
-    this.outcome = "included";
-    this.reason = undefined;
-    this.gasUsed = gasUsed;
-    return true;
+    return this.include(nonce, gasUsed);
   }
 }
