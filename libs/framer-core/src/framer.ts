@@ -168,10 +168,10 @@ export class Framer {
 
   constructor(config: FramerConfig, start: FramerStart, effects: FramerEffects) {
     const { options } = config;
-    if (options.tailGas > options.blockGasLimit || options.frameBytes > MAX_FRAME_BYTES / 4)
+    if (options.tailGas > options.blockGasLimit || options.frameBytes > MAX_FRAME_BYTES / 2)
       throw new FramerError(
         "options",
-        `tailGas must not exceed blockGasLimit, nor frameBytes ${MAX_FRAME_BYTES / 4}`,
+        `tailGas must not exceed blockGasLimit, nor frameBytes ${MAX_FRAME_BYTES / 2}`,
       );
     this.config = config;
     this.options = options;
@@ -401,7 +401,8 @@ export class Framer {
 
   private place(row: number): void {
     const { frames, options, pool } = this;
-    if (this.touchesBeneficiary(row)) {
+    // A large one would not fit beside others below MAX_FRAME_BYTES.
+    if (this.touchesBeneficiary(row) || pool.slab.frameBytes(row) > MAX_FRAME_BYTES / 4) {
       this.stats.soloFrames++;
       this.appendFrame(Int32Array.of(row), 0, this.nowMs);
       return;
@@ -574,9 +575,13 @@ export class Framer {
     }
     // One sender has at most one transaction here, since the next is decided on when this one is framed.
     for (let from = 0; from < rows.length; ) {
-      let to = from;
-      let bytes = 0;
-      while (to < rows.length && bytes < options.frameBytes) bytes += pool.slab.frameBytes(rows[to++]!);
+      let to = from + 1;
+      let bytes = pool.slab.frameBytes(rows[from]!);
+      while (to < rows.length) {
+        bytes += pool.slab.frameBytes(rows[to]!);
+        if (bytes > options.frameBytes) break;
+        to++;
+      }
       this.stats.tailFrames++;
       this.appendFrame(Int32Array.from(rows.slice(from, to)), 1, this.nowMs);
       from = to;

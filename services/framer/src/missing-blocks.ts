@@ -13,7 +13,12 @@ import type { ShardLinks } from "./shard-links.ts";
 const MOST_BLOCKS = 32;
 
 /** Returns how many blocks were announced. Resolves when they are stored. @throws StreamError, RpcError */
-export async function announceMissing(shards: ShardLinks, partitions: number, blocks: LogStream, genesisHeight: number): Promise<number> {
+export async function announceMissing(
+  shards: ShardLinks,
+  partitions: number,
+  blocks: LogStream,
+  genesisHeight: number,
+): Promise<number> {
   const { height } = shards;
   const from = Math.max(await lastAnnounced(blocks), genesisHeight, height - MOST_BLOCKS) + 1;
   let announced = 0;
@@ -22,22 +27,33 @@ export async function announceMissing(shards: ShardLinks, partitions: number, bl
     if (!record) continue; // log space of old records is given back
     const parts = chunkRecord(record);
     for (const [index, bytes] of parts.entries()) {
-      await blocks.append(encode(BlockChunk, { number, index, count: parts.length, announcedMs: Date.now(), bytes }));
+      await blocks.append(
+        encode(BlockChunk, { number, index, count: parts.length, announcedMs: Date.now(), bytes }),
+      );
     }
     announced++;
   }
   return announced;
 }
 
-async function sealedRecord(shards: ShardLinks, partitions: number, number: number): Promise<Uint8Array | undefined> {
+async function sealedRecord(
+  shards: ShardLinks,
+  partitions: number,
+  number: number,
+): Promise<Uint8Array | undefined> {
   const replies = await shards.records(number);
   if (replies.some((reply) => reply.status !== 0)) return undefined;
   const roots = new Uint8Array(partitions * 32);
   for (const reply of replies) {
-    for (const [i, partition] of reply.partitions.entries()) roots.set(reply.roots.subarray(i * 32, i * 32 + 32), partition * 32);
+    for (const [i, partition] of reply.partitions.entries())
+      roots.set(reply.roots.subarray(i * 32, i * 32 + 32), partition * 32);
   }
   const record = decodeBlockRecord(joinRecord(replies.map((reply) => reply.stripe)));
-  return encodeBlockRecord({ ...record, header: sealHeader(record.header, combinedRoot(roots, partitions)), sealed: 1 });
+  return encodeBlockRecord({
+    ...record,
+    header: sealHeader(record.header, combinedRoot(roots, partitions)),
+    sealed: 1,
+  });
 }
 
 /** Number of the newest block whose last chunk is in the stream; −1 when it is empty. */

@@ -20,8 +20,8 @@ import { BlockCompleted, EpochNotice, Receipts, Stripe } from "@velarium/wire";
 import { AnalyzerClasses } from "./analyzer-classes.ts";
 import { LogWriter } from "./log-writer.ts";
 import { defineFramerMetrics } from "./metrics.ts";
-import type { FramerServiceOptions } from "./options.ts";
 import { announceMissing } from "./missing-blocks.ts";
+import type { FramerServiceOptions } from "./options.ts";
 import { readStart, replayInto, type StartFacts, takeOver } from "./recovery.ts";
 import { ShardLinks } from "./shard-links.ts";
 
@@ -173,7 +173,8 @@ class FramerService implements RunnableService {
     this.frames = new LogWriter(frames, earlier.last, true, events(true));
     const blocks = await this.streams!.open("blocks");
     const repeated = await announceMissing(this.shards, options.partitions, blocks, genesis.header.number);
-    if (repeated > 0) log.info({ blocks: repeated }, "durable blocks that the blocks stream lacked were announced");
+    if (repeated > 0)
+      log.info({ blocks: repeated }, "durable blocks that the blocks stream lacked were announced");
     this.blocks = new LogWriter(blocks, (await blocks.info()).last, false, events(false));
     const framer = new Framer(
       {
@@ -209,7 +210,10 @@ class FramerService implements RunnableService {
   private async inThisStream(start: StartFacts): Promise<StartFacts> {
     const { last } = await this.tx!.info();
     if (last + 1 >= start.watermark) return start;
-    this.log.warn({ last, watermark: start.watermark }, "the tx stream is a new one: it is read from its beginning");
+    this.log.warn(
+      { last, watermark: start.watermark },
+      "the tx stream is a new one: it is read from its beginning",
+    );
     return { ...start, watermark: 1, resolved: new Float64Array(0) };
   }
 

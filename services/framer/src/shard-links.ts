@@ -105,22 +105,50 @@ export class ShardLinks {
     const n = keys.length / SLOT_KEY_BYTES;
     const hashes = new Uint8Array(n * KEY_HASH_BYTES);
     hashKeys(keys, n, hashes);
-    const rows: number[][] = this.addresses.map(() => []);
-    for (let i = 0; i < n; i++)
-      rows[shardOfPartition(partitionOf(hashes, i * KEY_HASH_BYTES, this.partitions), this.count)]!.push(i);
-    await Promise.all(
-      rows.map(async (mine, shard) => {
-        if (mine.length === 0) return;
-        const packed = new Uint8Array(mine.length * SLOT_KEY_BYTES);
-        for (const [i, row] of mine.entries())
-          packed.set(keys.subarray(row * SLOT_KEY_BYTES, (row + 1) * SLOT_KEY_BYTES), i * SLOT_KEY_BYTES);
-        const reply = decode(
-          GetReply,
-          await this.call(shard, encode(GetRequest, { height: -1, keys: packed })),
+    // Keys by shard, packed one after another; `order` says which key is where.
+    const shards = this.count;
+    const starts = new Uint32Array(shards + 1);
+    const shardOf = new Uint16Array(n);
+    for (let i = 0; i < n; i++) {
+      const shard = shardOfPartition(partitionOf(hashes, i * KEY_HASH_BYTES, this.partitions), shards);
+      shardOf[i] = shard;
+      starts[shard + 1]!++;
+    }
+    for (let s = 0; s < shards; s++) starts[s + 1]! += starts[s]!;
+    const next = starts.slice(0, shards);
+    const order = new Uint32Array(n);
+    const packed = new Uint8Array(n * SLOT_KEY_BYTES);
+    for (let i = 0; i < n; i++) {
+      const to = next[shardOf[i]!]!++;
+      order[to] = i;
+      for (let k = 0, at = i * SLOT_KEY_BYTES, out = to * SLOT_KEY_BYTES; k < SLOT_KEY_BYTES; k++)
+        packed[out + k] = keys[at + k]!;
+    }
+    const calls: Promise<void>[] = [];
+    for (let shard = 0; shard < shards; shard++) {
+      const from = starts[shard]!;
+      const to = starts[shard + 1]!;
+      if (from < to)
+        calls.push(
+          this.wordsOf(shard, packed.subarray(from * SLOT_KEY_BYTES, to * SLOT_KEY_BYTES), order, from, out),
         );
-        for (const [i, row] of mine.entries()) out.set(reply.values.subarray(i * 32, i * 32 + 32), row * 32);
-      }),
-    );
+    }
+    await Promise.all(calls);
+  }
+
+  /** The words of one shard's keys, to where `order` (from `first` on) says. */
+  private async wordsOf(
+    shard: number,
+    keys: Uint8Array,
+    order: Uint32Array,
+    first: number,
+    out: Uint8Array,
+  ): Promise<void> {
+    const reply = await this.call(shard, encode(GetRequest, { height: -1, keys }));
+    const { values } = decode(GetReply, reply);
+    const n = keys.length / SLOT_KEY_BYTES;
+    for (let i = 0; i < n; i++)
+      for (let k = 0, to = order[first + i]! * 32; k < 32; k++) out[to + k] = values[i * 32 + k]!;
   }
 
   /** Every shard's part of the record of a block, with its roots. @throws RpcError */
