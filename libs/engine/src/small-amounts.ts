@@ -14,7 +14,7 @@ export function loadHalf(bytes: Uint8Array, offset: number, size: number): numbe
   const end = offset + size;
   const middle = end - 4;
   for (let i = offset; i < middle; i++) high = (high << 8) | bytes[i]!;
-  for (let i = middle > offset ? middle : offset; i < end; i++) low = (low << 8) | bytes[i]!;
+  for (let i = Math.max(middle, offset); i < end; i++) low = (low << 8) | bytes[i]!;
   return high * 2 ** 32 + (low >>> 0);
 }
 

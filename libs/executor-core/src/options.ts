@@ -1,7 +1,7 @@
 import type { ChainRules } from "@velarium/chain-rules";
 import type { Engine } from "@velarium/engine";
 
-/** Rows of the slot cache, 104 bytes each. */
+/** Rows of the slot cache, 112 bytes each. */
 export const DEFAULT_CACHE_ROWS = 1 << 20;
 /** Bytes of contract code kept at hand. */
 export const DEFAULT_CODE_CACHE_BYTES = 64 * 1024 * 1024;

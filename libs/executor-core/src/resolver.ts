@@ -134,9 +134,10 @@ export class Resolver {
       }
       const batch = inFlight.batchOf(position);
       copyWords(batch.valueWords, access * VALUE_WORDS, words, k * VALUE_WORDS, VALUE_WORDS);
-      const { modes, versions, accessHi, accessLo } = batch.message;
+      const { modes, versions, accessHi, accessLo, accessKinds } = batch.message;
       // Floors, waits and local ones name an exact version; sums of generations are not the version that is named.
-      if (modes[access]! <= GrantMode.local)
+      // What the transaction itself replaces nobody after it asks for.
+      if (modes[access]! <= GrantMode.local && accessKinds[access] !== AccessKind.W)
         cache.set(
           accessHi[access]!,
           accessLo[access]!,

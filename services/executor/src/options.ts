@@ -34,7 +34,7 @@ export const executorOptions = defineOptions({
     type: count,
     default: DEFAULT_CACHE_ROWS,
     unit: "slots",
-    doc: "Slots kept at hand, 104 bytes each.",
+    doc: "Slots kept at hand, 112 bytes each.",
   },
   codeCacheBytes: {
     type: count,
