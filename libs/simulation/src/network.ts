@@ -16,8 +16,7 @@ export class Random {
 }
 
 interface Link {
-  readonly queue: Uint8Array[];
-  readonly deliver: (bytes: Uint8Array) => void;
+  readonly queue: (() => void)[];
   /** Chance of being chosen is proportional to this: slow links hold messages back for long. */
   readonly speed: number;
 }
@@ -34,9 +33,27 @@ export class Network {
 
   /** Sends on a link, which is made when it is first used. The bytes are copied, as a wire would. */
   send(link: string, bytes: Uint8Array, deliver: (bytes: Uint8Array) => void): void {
+    const copy = bytes.slice();
+    this.post(link, () => deliver(copy));
+  }
+
+  /** Whatever else takes its turn behind what was sent on a link: the end of a stream, a write to disk. */
+  post(link: string, turn: () => void): void {
     let found = this.links.get(link);
-    if (!found) this.links.set(link, (found = { queue: [], deliver, speed: 1 + this.random.below(8) ** 2 }));
-    found.queue.push(bytes.slice());
+    if (!found) this.links.set(link, (found = { queue: [], speed: 1 + this.random.below(8) ** 2 }));
+    found.queue.push(turn);
+  }
+
+  /** What is under way is lost from some point on, as when a sender dies; `last` is delivered after the rest. */
+  cut(link: string, last?: () => void): void {
+    const found = this.links.get(link);
+    if (found) found.queue.length = this.random.below(found.queue.length + 1);
+    if (last) this.post(link, last);
+  }
+
+  /** Messages on a link that are under way. */
+  waiting(link: string): number {
+    return this.links.get(link)?.queue.length ?? 0;
   }
 
   /** Delivers one message; false when there is none. */
@@ -50,7 +67,7 @@ export class Network {
       chosen -= link.speed;
       if (chosen >= 0) continue;
       this.delivered++;
-      link.deliver(link.queue.shift()!);
+      link.queue.shift()!();
       return true;
     }
     return false;
