@@ -2,8 +2,9 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ClusterOptions, defaultClusterOptions, type ServiceKind } from "@velarium/cluster";
+import { type ClusterOptions, defaultClusterOptions, type ServiceKind, serviceKinds } from "@velarium/cluster";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { UsageError } from "./exit-code.ts";
 
 export interface ClusterFlags {
   readonly local?: boolean;
@@ -66,8 +67,9 @@ export function clusterOptionsOf(flags: ClusterFlags, genesisFile: string, dataD
   };
   for (const text of flags.set) {
     const match = /^([a-z-]+)\.([a-z0-9-]+)=(.*)$/s.exec(text);
-    if (!match) throw new InvalidArgumentError(`--set ${text}: expected service.flag=value`);
-    const kind = match[1] as ServiceKind;
+    if (!match) throw new UsageError(`--set ${text}: expected service.flag=value`);
+    const kind = serviceKinds.find((known) => known === match[1]);
+    if (!kind) throw new UsageError(`--set ${text}: there is no service ${match[1]}; there are ${serviceKinds.join(", ")}`);
     serviceFlags[kind] = { ...serviceFlags[kind], [match[2]!]: match[3]! };
   }
   return {

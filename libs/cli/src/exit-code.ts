@@ -17,8 +17,10 @@ const BY_ERROR_CODE: Readonly<Record<string, number>> = {
   option: ExitCode.usage,
   options: ExitCode.usage,
   usage: ExitCode.usage,
-  genesis: ExitCode.usage,
-  fixture: ExitCode.usage,
+  // A genesis or a fixture: GenesisError and FixtureError.
+  unreadable: ExitCode.usage,
+  invalid: ExitCode.usage,
+  format: ExitCode.usage,
   export: ExitCode.usage,
   version: ExitCode.usage,
   "data-directory": ExitCode.usage,

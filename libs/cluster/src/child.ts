@@ -17,6 +17,8 @@ export type Endpoints = Readonly<Record<string, string>>;
 
 const LAST_LINES = 12;
 const KILL_AFTER_MS = 15_000;
+/** Exit codes of a service that blame its surroundings: options, something unreachable, a port. */
+const TELLING_EXIT_CODES: readonly (number | undefined)[] = [2, 69, 71];
 const TICKS_PER_SECOND = 100;
 
 export class Child {
@@ -131,7 +133,8 @@ export class Child {
       });
       void this.ended.then(() => {
         settle();
-        reject(new ClusterError("service-failed", `${this.name} ended before it was ready (${this.exited}):\n${this.tail()}`));
+        const code = TELLING_EXIT_CODES.find((known) => this.exited === `exit code ${known}`);
+        reject(new ClusterError("service-failed", `${this.name} ended before it was ready (${this.exited}):\n${this.tail()}`, "", code));
       });
     });
   }

@@ -12,7 +12,7 @@ import type { ClusterOptions, ServiceKind } from "./options.ts";
 import { requirePort } from "./ports.ts";
 import { type RunFile, removeRunFile, writeRunFile } from "./run-file.ts";
 import { type Addresses, serviceCommand, serviceFlags } from "./service-command.ts";
-import { type ServerProcess, startNats, startRedis } from "./servers.ts";
+import { requireServer, type ServerProcess, startNats, startRedis } from "./servers.ts";
 
 export interface ServiceUsage {
   readonly name: string;
@@ -182,6 +182,8 @@ async function startTransport(options: ClusterOptions, directory: string): Promi
   const owned: ServerProcess[] = [];
   try {
     let { natsUrl, redisUrl } = options;
+    if (natsUrl) await requireServer("NATS", natsUrl, 4222, "--nats-url");
+    if (redisUrl) await requireServer("Redis", redisUrl, 6379, "--redis-url");
     if (!natsUrl) {
       const nats = await startNats(directory);
       owned.push(nats);

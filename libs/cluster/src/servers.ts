@@ -10,6 +10,10 @@ import { freePort } from "./ports.ts";
 /** Directories that hold servers on common systems but are not on every user's PATH. */
 const SERVER_DIRECTORIES = ["/usr/sbin", "/usr/local/sbin"];
 const START_TIMEOUT_MS = 10_000;
+/** A given server may be starting at the same time, as in a compose file. */
+const REACH_TIMEOUT_MS = 5_000;
+const REACH_PAUSE_MS = 250;
+const CONNECT_TIMEOUT_MS = 2_000;
 
 export function findProgram(name: string): string | undefined {
   for (const directory of [...(process.env["PATH"] ?? "").split(delimiter), ...SERVER_DIRECTORIES]) {
@@ -80,16 +84,40 @@ async function launch(name: string, url: string, port: number, command: string, 
   return server;
 }
 
-function canConnect(port: number): Promise<boolean> {
+function canConnect(port: number, host = "127.0.0.1"): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
+    const socket = connect({ port, host, timeout: CONNECT_TIMEOUT_MS });
     const done = (reached: boolean): void => {
       socket.destroy();
       resolve(reached);
     };
     socket.once("connect", () => done(true));
     socket.once("error", () => done(false));
+    socket.once("timeout", () => done(false));
   });
+}
+
+/**
+ * Waits until somebody listens at the address of a server that is said to run. The first of several addresses counts.
+ * @throws ClusterError `server-unreachable`, also when the URL is none
+ */
+export async function requireServer(name: string, url: string, defaultPort: number, option: string): Promise<void> {
+  const first = url.split(",")[0]!.trim();
+  const address = URL.parse(first.includes("://") ? first : `tcp://${first}`);
+  if (!address?.hostname) throw new ClusterError("server-unreachable", `${name}: "${url}" is not a URL`, `correct ${option}`);
+  const port = Number(address.port) || defaultPort;
+  const deadline = Date.now() + REACH_TIMEOUT_MS;
+  // Brackets of an IPv6 address are the URL's.
+  while (!(await canConnect(port, address.hostname.replace(/^\[|\]$/g, "")))) {
+    if (Date.now() > deadline) {
+      throw new ClusterError(
+        "server-unreachable",
+        `${name} cannot be reached at ${address.hostname}:${port}, tried for ${REACH_TIMEOUT_MS / 1000} s`,
+        `start it, correct ${option}, or leave it out`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, REACH_PAUSE_MS));
+  }
 }
 
 function requireProgram(program: string, option: string): string {

@@ -54,7 +54,7 @@ async function up(flags: UpFlags, output: Output): Promise<void> {
 
 async function exportBlocks(cluster: Cluster, directory: string, genesisFile: string, chainId: number, keepLast: number): Promise<BlockFollower> {
   const follower = new BlockFollower(new BlockExportWriter(directory, { file: genesisFile }, { chainId, keepLast }));
-  await follower.follow(await connectStreams(cluster.addresses));
+  await follower.follow(await connectStreams(cluster.addresses), "first");
   return follower;
 }
 

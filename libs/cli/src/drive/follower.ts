@@ -1,5 +1,12 @@
 /** Follows a cluster's announced blocks: exports them, and measures what became of what was fed. */
-import { type BlockExportWriter, type BlockRecord, ChunkReassembly, decodeBlockRecord, decodeHeader, headerHash } from "@velarium/blocks";
+import {
+  type BlockExportWriter,
+  type BlockRecord,
+  ChunkReassembly,
+  decodeBlockRecord,
+  decodeHeader,
+  headerHash,
+} from "@velarium/blocks";
 import { decode } from "@velarium/columns";
 import type { LogStreams } from "@velarium/streams";
 import { BlockChunk, MAX_BATCH_TRANSACTIONS, reasonName, streamSeqOf } from "@velarium/wire";
@@ -16,7 +23,25 @@ export interface FollowedBlock {
 }
 
 /** Latency bins, upper bounds in ms. */
-export const LATENCY_BINS_MS = [5, 10, 20, 50, 100, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 10_000, 30_000, Number.POSITIVE_INFINITY];
+export const LATENCY_BINS_MS = [
+  5,
+  10,
+  20,
+  50,
+  100,
+  200,
+  300,
+  500,
+  750,
+  1000,
+  1500,
+  2000,
+  3000,
+  5000,
+  10_000,
+  30_000,
+  Number.POSITIVE_INFINITY,
+];
 
 export class BlockFollower {
   readonly blocks: FollowedBlock[] = [];
@@ -38,11 +63,12 @@ export class BlockFollower {
     this.writer = writer;
   }
 
-  async follow(streams: LogStreams): Promise<void> {
+  /** From the next block on, or from the first that the stream still has: those of a cluster that has just begun. */
+  async follow(streams: LogStreams, from: "next" | "first" = "next"): Promise<void> {
     const log = await streams.open("blocks");
-    const { last } = await log.info();
+    const { first, last } = await log.info();
     const consumption = log.consume(
-      last + 1,
+      from === "next" ? last + 1 : first,
       (_seq, bytes) => this.takeChunk(bytes),
       (error) => this.fail(error),
     );
