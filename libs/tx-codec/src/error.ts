@@ -8,6 +8,7 @@
  * - `chain-id` for another chain, or replay protection not active
  * - `signature` signature values out of range, or no key can have made it
  * - `gas` gas limit below the intrinsic gas, or above the cap of one transaction
+ * - `fee` the tip is above the fee cap
  */
 export const TX_ERROR_CODES = [
   "rlp",
@@ -18,6 +19,7 @@ export const TX_ERROR_CODES = [
   "chain-id",
   "signature",
   "gas",
+  "fee",
 ] as const;
 export type TxErrorCode = (typeof TX_ERROR_CODES)[number];
 

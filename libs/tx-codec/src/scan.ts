@@ -172,7 +172,7 @@ function scanTyped(raw: Uint8Array, start: number, end: number, out: TxScan): vo
     out.feeOffset = itemStart;
     out.feeSize = itemSize;
     if (compareIntegers(raw, out.tipOffset, out.tipSize, out.feeOffset, out.feeSize) > 0) {
-      throw new TxError("field", "maxPriorityFeePerGas is above maxFeePerGas");
+      throw new TxError("fee", "maxPriorityFeePerGas is above maxFeePerGas");
     }
   }
   at = readInteger(raw, at, end, 8, "gasLimit");

@@ -21,6 +21,7 @@ const REASONS: Readonly<Record<TxErrorCode, number>> = {
   "chain-id": Reason.wrongChain,
   signature: Reason.badSignature,
   gas: Reason.intrinsicGas,
+  fee: Reason.feeCapBelowTip,
 };
 
 export interface Refusal {
@@ -75,7 +76,6 @@ export class Admission {
         explain?.(`gas limit ${this.scan.gasLimit}, a block has ${this.rules.blockGasLimit}`);
         return Reason.gasLimitOverBlock;
       }
-      if (tipAboveCap(blob, this.scan)) return Reason.feeCapBelowTip;
       checkTransaction(blob, this.scan, this.current, this.rules.chainId);
       return Reason.none;
     } catch (error) {
@@ -85,17 +85,6 @@ export class Admission {
       return REASONS[error.code];
     }
   }
-}
-
-/** Both are minimal big-endian integers, so the longer one is the greater. */
-function tipAboveCap(blob: Uint8Array, scan: TxScan): boolean {
-  if (scan.type < 2) return false;
-  if (scan.tipSize !== scan.feeSize) return scan.tipSize > scan.feeSize;
-  for (let i = 0; i < scan.tipSize; i++) {
-    const difference = blob[scan.tipOffset + i]! - blob[scan.feeOffset + i]!;
-    if (difference !== 0) return difference > 0;
-  }
-  return false;
 }
 
 /** The column without the refused ones. */
