@@ -255,6 +255,59 @@ describe("the executor core between scheduler and shards", () => {
     expect(cluster.completed).toBe(2);
   });
 
+  it.each([
+    [1, 1],
+    [2, 3],
+  ])(
+    "adds the fee to what the tail writes to the beneficiary undeclared: %i executors, %i shards",
+    async (executors, shards) => {
+      const state = genesis(4);
+      // Stores the beneficiary's balance, which it sees before it pays its own fee.
+      const reader = account(90);
+      const readerCode = Uint8Array.from(Buffer.from("4131600055", "hex"));
+      state.addCode(readerCode);
+      const hashPrefix = codeHash(readerCode).subarray(0, 28);
+      state.set(code(reader), encodeCodeWord({ flags: 0, incarnation: 0, hashPrefix }));
+      const expected = copyOf(state);
+      const cluster = new TestCluster(state, executors, shards, generator(17));
+      const undeclared = (sender: Uint8Array, to: Uint8Array, nonceOf: number, value: bigint): TestTx => ({
+        shape: Shape.general,
+        sender,
+        raw: rawOf(sender, to, nonceOf, value),
+        accesses: [{ key: nonce(sender), kind: W }],
+      });
+      const first = [0, 1, 2].map((i) => transfer(account(i), account(3), 0, 9n));
+      const tail = [
+        transfer(account(0), account(3), 1, 1n),
+        undeclared(BENEFICIARY, account(3), 0, 77n),
+        transfer(account(0), account(3), 2, 2n),
+        undeclared(account(1), reader, 1, 0n),
+        transfer(account(2), BENEFICIARY, 1, 6n),
+        undeclared(account(0), BENEFICIARY, 3, 8n),
+        undeclared(BENEFICIARY, BENEFICIARY, 1, 5n),
+        transfer(account(1), account(3), 2, 3n),
+      ];
+      const after = [transfer(account(1), account(3), 3, 4n), transfer(account(2), account(0), 2, 2n)];
+      cluster.open(1, 1);
+      cluster.scheduler.onFrames(frameOf(1, 0, 1, first));
+      cluster.scheduler.onFrames(frameOf(1, 1, 4, tail, 1));
+      cluster.close(1, 11, 11);
+      cluster.open(2, 12);
+      cluster.scheduler.onFrames(frameOf(2, 0, 12, after));
+      cluster.close(2, 13, 2);
+      await cluster.settle();
+      expect(cluster.failures).toEqual([]);
+      await sequential(expected, [...first, ...tail], 1);
+      await sequential(expected, after, 2);
+      expect([...cluster.outcomes.values()]).toEqual(new Array(13).fill(Outcome.included));
+      expectState(cluster, expected, 4, 13);
+      const stored = storageKey(reader, new Uint8Array(32));
+      expect(wordToBigInt(expected.read(stored))).toBeGreaterThan(ETHER);
+      expect(cluster.read(stored, 13)).toEqual(expected.read(stored));
+      expect(cluster.completed).toBe(2);
+    },
+  );
+
   it("does the chain's own work, and waits for the parent's hash", async () => {
     const state = genesis(2);
     for (const { address, code: bytes } of SYSTEM_CONTRACTS) {
