@@ -89,6 +89,8 @@ export class SimulationStrategy implements AccessStrategy {
   readonly name = "simulation";
   /** Simulations that the engine could not finish, or that touched too much: the sender's own slots are declared. */
   failures = 0;
+  /** Gas of all simulations. */
+  gas = 0;
   private readonly engine: Engine;
   private readonly templates = new Map<string, Uint8Array>();
 
@@ -107,7 +109,9 @@ export class SimulationStrategy implements AccessStrategy {
     const failuresBefore = view.failures;
     let accesses: Awaited<ReturnType<typeof run>>["accesses"];
     try {
-      ({ accesses } = await run());
+      const result = await run();
+      accesses = result.accesses;
+      this.gas += result.gasUsed;
     } catch (error) {
       if (view.failures !== failuresBefore) throw view.lastFailure;
       if (!(error instanceof EngineError)) throw error;

@@ -66,6 +66,7 @@ export function createAnalyzerMetrics(framer: FramerLink, observed: () => Observ
       "Simulations that the engine could not finish.",
       (p) => p.analyzer.simulation.failures,
     ),
+    simulatedGas: counter("simulated_gas_total", "Gas of all simulations.", (p) => p.analyzer.simulation.gas),
     reads: counter("shard_reads_total", "Requests to state shards.", (p) => p.reads.requests),
     height: gauge("state_height", "Newest durable height seen.", (p) => p.reads.height),
     calls: counter("calls_total", "Calls and estimates of clients.", (p) => p.simulator.calls),

@@ -58,6 +58,11 @@ export function defineSchedulerMetrics(
       "Transaction-level parallelism of the last window.",
       (s) => s.tlp,
     ),
+    meanParallelism: gauge(
+      "velarium_scheduler_mean_parallelism_transactions",
+      "Transaction-level parallelism over all windows of this epoch.",
+      (s) => s.meanTlp,
+    ),
     transactions: counter(
       "velarium_scheduler_transactions_total",
       "Transactions dispatched in this epoch.",
