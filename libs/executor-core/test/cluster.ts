@@ -131,6 +131,7 @@ export class TestCluster {
   readonly outcomes = new Map<number, number>();
   readonly receipts: Message<typeof Receipts>[] = [];
   readonly results: Message<typeof Results>[] = [];
+  readonly published: Message<typeof Publish>[] = [];
   readonly failures: Error[] = [];
   readonly executors: ReturnType<typeof createExecutorCore>[] = [];
   readonly shards: ShardCore[] = [];
@@ -187,7 +188,10 @@ export class TestCluster {
         createExecutorCore(
           { rules, engine, shards, partitions: PARTITIONS, chainSecret: SECRET, cacheRows },
           {
-            toShard: (s, bytes) => this.post(`e${e}>h${s}`, () => this.serve(s, this.peers[s]![e]!, bytes)),
+            toShard: (s, bytes) => {
+              if (schemaIdOf(bytes) === Publish.id) this.published.push(decode(Publish, bytes));
+              this.post(`e${e}>h${s}`, () => this.serve(s, this.peers[s]![e]!, bytes));
+            },
             toScheduler: (bytes) => {
               const results = decode(Results, bytes);
               this.results.push(results);

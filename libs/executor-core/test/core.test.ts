@@ -280,30 +280,38 @@ describe("the executor core between scheduler and shards", () => {
       const tail = [
         transfer(account(0), account(3), 1, 1n),
         undeclared(BENEFICIARY, account(3), 0, 77n),
+        // Opens a generation for its fee with its own seq, and writes a version of the same seq.
+        undeclared(BENEFICIARY, account(3), 1, 7n),
         transfer(account(0), account(3), 2, 2n),
         undeclared(account(1), reader, 1, 0n),
         transfer(account(2), BENEFICIARY, 1, 6n),
         undeclared(account(0), BENEFICIARY, 3, 8n),
-        undeclared(BENEFICIARY, BENEFICIARY, 1, 5n),
+        undeclared(BENEFICIARY, BENEFICIARY, 2, 5n),
         transfer(account(1), account(3), 2, 3n),
       ];
       const after = [transfer(account(1), account(3), 3, 4n), transfer(account(2), account(0), 2, 2n)];
       cluster.open(1, 1);
       cluster.scheduler.onFrames(frameOf(1, 0, 1, first));
       cluster.scheduler.onFrames(frameOf(1, 1, 4, tail, 1));
-      cluster.close(1, 11, 11);
-      cluster.open(2, 12);
-      cluster.scheduler.onFrames(frameOf(2, 0, 12, after));
-      cluster.close(2, 13, 2);
+      cluster.close(1, 12, 12);
+      cluster.open(2, 13);
+      cluster.scheduler.onFrames(frameOf(2, 0, 13, after));
+      cluster.close(2, 14, 2);
       await cluster.settle();
       expect(cluster.failures).toEqual([]);
       await sequential(expected, [...first, ...tail], 1);
       await sequential(expected, after, 2);
-      expect([...cluster.outcomes.values()]).toEqual(new Array(13).fill(Outcome.included));
-      expectState(cluster, expected, 4, 13);
+      expect([...cluster.outcomes.values()]).toEqual(new Array(14).fill(Outcome.included));
+      expectState(cluster, expected, 4, 14);
       const stored = storageKey(reader, new Uint8Array(32));
-      expect(wordToBigInt(expected.read(stored))).toBeGreaterThan(ETHER);
-      expect(cluster.read(stored, 13)).toEqual(expected.read(stored));
+      expect(wordToBigInt(expected.read(stored))).toBeGreaterThan(ETHER / 2n);
+      expect(cluster.read(stored, 14)).toEqual(expected.read(stored));
+      const own = cluster.published.flatMap(({ deltaGens, deltaCounts, deltaAmounts }) =>
+        [...deltaGens].flatMap((gen, i) =>
+          gen === 6 ? [[deltaCounts[i], deltaAmounts.slice(i * 32, i * 32 + 32)]] : [],
+        ),
+      );
+      expect(own).toEqual([[1, new Uint8Array(32)]]);
       expect(cluster.completed).toBe(2);
     },
   );
