@@ -20,6 +20,8 @@ export const AccountFlag = {
   tail: 32,
   /** First pending nonce is not the next one. */
   gapped: 64,
+  /** Its next transaction was ahead of the state: once nothing is in flight, the state is asked again. */
+  doubted: 128,
 } as const;
 
 /** 65,536 rows are 4 MiB, so that a table of a hundred thousand senders is copied only once or twice as it grows. */

@@ -25,7 +25,7 @@ import { ArrivalOrder, type OrderPolicy, TipOrder } from "./order-policy.ts";
 import { Rejections } from "./rejections.ts";
 import { RowState, TransactionSlab } from "./transaction-slab.ts";
 
-const { known, asked, ready, hold, parked, tail, gapped } = AccountFlag;
+const { known, asked, ready, hold, parked, tail, gapped, doubted } = AccountFlag;
 /** Rows looked at to find one that may give way in a full pool. */
 const EVICTION_SEARCH = 64;
 
@@ -261,8 +261,14 @@ export class Pool {
   /** Decides what a sender waits for, after anything about it has changed. */
   refresh(account: number): void {
     const { accounts, slab } = this;
-    const flags = accounts.i32[(account << 4) + FLAGS]!;
+    let flags = accounts.i32[(account << 4) + FLAGS]!;
     if ((flags & (ready | tail)) !== 0 || accounts.i32[(account << 4) + OPEN]! >= 0) return;
+    if ((flags & doubted) !== 0 && accounts.i32[(account << 4) + IN_FLIGHT] === 0) {
+      // Nothing before it was on its way, so what is known of this sender is wrong: ask the state again.
+      flags &= ~(doubted | known);
+      accounts.i32[(account << 4) + FLAGS] = flags;
+      accounts.f64[(account << 3) + SETTLED] = 0;
+    }
     const head = accounts.i32[(account << 4) + HEAD]!;
     if (head < 0) {
       if ((flags & (gapped | parked)) !== 0) {
@@ -416,15 +422,8 @@ export class Pool {
     slab.detach(row);
     this.insert(account, row);
     this.lowerNext(account, nonce);
-    if (
-      reason === Reason.nonceTooHigh &&
-      accounts.i32[(account << 4) + IN_FLIGHT] === 0 &&
-      nonce === accounts.f64[(account << 3) + NEXT]
-    ) {
-      // Nothing before it is on its way, so what is known of this sender is wrong: ask the state again.
-      accounts.f64[(account << 3) + SETTLED] = 0;
-      accounts.i32[(account << 4) + FLAGS]! &= ~known;
-    }
+    if (reason === Reason.nonceTooHigh && nonce === accounts.f64[(account << 3) + NEXT])
+      accounts.i32[(account << 4) + FLAGS]! |= doubted;
     if (reason === Reason.feeCapBelowBaseFee || reason === Reason.blobFeeCap) {
       if ((accounts.i32[(account << 4) + FLAGS]! & parked) === 0) {
         this.setWaiting(account, parked, true);
@@ -441,13 +440,18 @@ export class Pool {
 
   private lowerNext(account: number, nonce: number): void {
     const { accounts } = this;
-    if (nonce < accounts.f64[(account << 3) + NEXT]!) accounts.f64[(account << 3) + NEXT] = nonce;
+    if (nonce < accounts.f64[(account << 3) + NEXT]!) {
+      accounts.f64[(account << 3) + NEXT] = nonce;
+      // What comes before explains what was ahead of the state.
+      accounts.i32[(account << 4) + FLAGS]! &= ~doubted;
+    }
     if (accounts.i32[(account << 4) + IN_FLIGHT]! > 0) accounts.i32[(account << 4) + FLAGS]! |= hold;
   }
 
   /** Moves the next nonce up and ends what is now too low. */
   private raiseNext(account: number, nonce: number): void {
     const { accounts, slab } = this;
+    accounts.i32[(account << 4) + FLAGS]! &= ~doubted;
     accounts.f64[(account << 3) + NEXT] = nonce;
     for (
       let head = accounts.i32[(account << 4) + HEAD]!;
