@@ -178,12 +178,15 @@ export class Dispatcher {
     const { accessHi, accessLo, accessKinds } = frame;
     let touched = this.touched;
     for (let a = from; a < to; a++) touched ^= groups[(accessHi[a]! >>> 24) & groupMask]!.touch(accessLo[a]!);
+    for (let a = from; a < to; a++)
+      rows[a] = groups[(accessHi[a]! >>> 24) & groupMask]!.candidate(accessLo[a]!);
     for (let a = from; a < to; a++) {
-      const kind = accessKinds[a]!;
-      if (kind === AccessKind.H) continue;
       const hi = accessHi[a]!;
       const group = groups[(hi >>> 24) & groupMask]!;
-      const isRead = kind === AccessKind.R || kind === AccessKind.P;
+      const row = rows[a]!;
+      if (row >= 0 && group.confirm(row, hi)) continue;
+      const kind = accessKinds[a]!;
+      const isRead = kind === AccessKind.R || kind === AccessKind.P || kind === AccessKind.H;
       rows[a] = isRead ? group.find(hi, accessLo[a]!) : group.ensure(hi, accessLo[a]!);
     }
     this.touched = touched;

@@ -259,7 +259,7 @@ describe("grants", () => {
       seq++;
     }
     const stats = world.core.stats();
-    expect(stats.slotRows).toBeLessThanOrEqual(48);
+    expect(stats.slotRows).toBeLessThanOrEqual(64);
     expect(stats.slotEvictions).toBeGreaterThan(300);
     expect(stats.slotGrowths).toBe(0);
   });
