@@ -148,6 +148,7 @@ async function feed(
     });
     const writer = new BlockExportWriter(exportDirectory, { file: genesisFile }, { chainId });
     const driving = drive(batchesOf(fixture.transactions), {
+      fromFirst: true,
       ingestAddress: cluster.ingestAddress,
       streams: cluster.addresses,
       writer,

@@ -109,6 +109,7 @@ async function runIn(data: string, flags: RunFlags, output: Output): Promise<Run
       streams: target.streams,
       writer,
       maxInFlight: flags.inFlight,
+      fromFirst: target.cluster !== undefined,
       ...(flags.seconds ? { isOver: () => performance.now() - started > flags.seconds! * 1000 } : {}),
       onProgress: (outcomes, _fed, f) => progress.update(total ? outcomes : Math.min(flags.seconds!, Math.floor((performance.now() - started) / 1000)), `block ${f.blocks.at(-1)?.number ?? 0}`),
     });

@@ -11,6 +11,8 @@ export interface DriveOptions {
   /** Transactions acknowledged and not yet in a block, at the most: bounds latency, not throughput. */
   readonly maxInFlight: number;
   readonly maxBatches?: number;
+  /** The cluster is a new one: its first blocks, made while nobody watched, belong to the run. */
+  readonly fromFirst?: boolean;
   readonly onProgress?: (outcomes: number, fed: number, follower: BlockFollower) => void;
   /** Ends the feeding early, for example after a time. */
   readonly isOver?: () => boolean;
@@ -35,7 +37,7 @@ export async function drive(batches: Iterable<FeedBatch>, options: DriveOptions)
   const follower = new BlockFollower(options.writer);
   const feeder = await Feeder.connect(options.ingestAddress, { maxBatches: options.maxBatches ?? DEFAULT_MAX_BATCHES }, (arrival, _count, atMs) => follower.noteAcknowledged(arrival, atMs));
   try {
-    await follower.follow(streams);
+    await follower.follow(streams, options.fromFirst ? "first" : "next");
     const started = performance.now();
     let fed = 0;
     let fedUntilMs = started;
