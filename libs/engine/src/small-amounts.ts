@@ -28,6 +28,20 @@ export const loadLower = (bytes: Uint8Array, offset: number, size: number): numb
     ? loadHalf(bytes, offset, size)
     : loadHalf(bytes, offset + size - HALF_BYTES, HALF_BYTES);
 
+/** Halves of the last product; the lower one is below 2^52 + 2^48 and may carry. */
+export let productUpper = 0;
+export let productLower = 0;
+/** Factors of gas are below this, so that all parts of a product stay exact. */
+export const FACTOR_LIMIT = 2 ** 28;
+
+/** Multiplies an integer below 2^48 by one below `FACTOR_LIMIT`. */
+export function multiplyHalf(a: number, by: number): void {
+  const high = Math.floor(a / 2 ** 24);
+  const upper = high * by;
+  productUpper = Math.floor(upper / 2 ** 24);
+  productLower = (upper - productUpper * 2 ** 24) * 2 ** 24 + (a - high * 2 ** 24) * by;
+}
+
 const swap = (w: number): number =>
   ((w & 0xff) << 24) | ((w & 0xff00) << 8) | ((w >>> 8) & 0xff00) | (w >>> 24);
 

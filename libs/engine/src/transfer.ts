@@ -5,7 +5,18 @@
  */
 import { floorGas, type IntrinsicGasRules, intrinsicGas, type TxScan } from "@velarium/tx-codec";
 import { add, compare, createLimbs, isZeroLimbs, loadBytes, multiply, storeWord, subtract } from "./limbs.ts";
-import { HALF, loadHalf, loadLower, loadUpper, SMALL_BYTES, storeSmall } from "./small-amounts.ts";
+import {
+  FACTOR_LIMIT,
+  HALF,
+  loadHalf,
+  loadLower,
+  loadUpper,
+  multiplyHalf,
+  productLower,
+  productUpper,
+  SMALL_BYTES,
+  storeSmall,
+} from "./small-amounts.ts";
 import type { BlockContext, OutcomeKind, OutcomeReason } from "./types.ts";
 import { writeBigInt } from "./words.ts";
 
@@ -118,6 +129,7 @@ export class TransferPath {
 
   /** Whether all amounts are below 2^96, fees below 2^48. */
   private isSmall(scan: TxScan, words: Uint8Array, at: number): boolean {
+    if (scan.gasLimit >= FACTOR_LIMIT) return false;
     if (scan.feeSize > 6 || scan.tipSize > 6 || scan.valueSize > SMALL_BYTES) return false;
     if (this.smallBaseFee === Number.POSITIVE_INFINITY) return false;
     const balance = at + TransferWord.senderBalance;
@@ -131,8 +143,6 @@ export class TransferPath {
     const baseFee = this.smallBaseFee;
     const valueUpper = loadUpper(raw, scan.valueOffset, scan.valueSize);
     const valueLower = loadLower(raw, scan.valueOffset, scan.valueSize);
-    // Every sum of a lower half and a fee stays exact below this.
-    if (cap * scan.gasLimit >= 2 ** 52) return this.settle(raw, scan, words, at);
     if (tip > cap) return this.refuse("rejected", "priority-fee-above-cap");
     if (cap < baseFee) return this.refuse("returned", "fee-cap");
     const gasUsed = Math.max(intrinsicGas(raw, scan, this.gasRules), floorGas(raw, scan, this.gasRules));
@@ -145,21 +155,23 @@ export class TransferPath {
     const balance = at + TransferWord.senderBalance + 32 - SMALL_BYTES;
     let upper = loadUpper(words, balance, SMALL_BYTES);
     let lower = loadLower(words, balance, SMALL_BYTES);
-    const atMost = cap * scan.gasLimit + valueLower;
+    multiplyHalf(cap, scan.gasLimit);
+    const atMost = productLower + valueLower;
     const carry = Math.floor(atMost / HALF);
-    const lack = upper - valueUpper - carry;
-    if (lack < 0 || (lack === 0 && lower < atMost - carry * HALF))
+    const left = upper - valueUpper - productUpper - carry;
+    if (left < 0 || (left === 0 && lower < atMost - carry * HALF))
       return this.refuse("rejected", "insufficient-funds");
 
     const effectiveTip = this.eip1559 ? Math.min(tip, cap - baseFee) : cap;
     if (this.keepsEmptyAccounts && effectiveTip === 0) return false;
-    const fee = effectiveTip * gasUsed;
-    const feeUpper = Math.floor(fee / HALF);
-    storeSmall(this.beneficiaryDeltaWords, feeUpper, fee - feeUpper * HALF);
-    const paid = (this.eip1559 ? effectiveTip + baseFee : effectiveTip) * gasUsed + valueLower;
-    const paidUpper = Math.floor(paid / HALF);
-    upper -= valueUpper + paidUpper;
-    lower -= paid - paidUpper * HALF;
+    multiplyHalf(effectiveTip, gasUsed);
+    const feeCarry = Math.floor(productLower / HALF);
+    storeSmall(this.beneficiaryDeltaWords, productUpper + feeCarry, productLower - feeCarry * HALF);
+    multiplyHalf(this.eip1559 ? effectiveTip + baseFee : effectiveTip, gasUsed);
+    const paid = productLower + valueLower;
+    const paidCarry = Math.floor(paid / HALF);
+    upper -= valueUpper + productUpper + paidCarry;
+    lower -= paid - paidCarry * HALF;
     if (lower < 0) {
       lower += HALF;
       upper--;

@@ -49,7 +49,11 @@ const amount = fc.oneof(
   fc.bigInt({ min: 0n, max: 10n ** 21n }),
   fc.bigInt({ min: 0n, max: 2n ** 256n - 1n }),
 );
-const fee = fc.oneof(fc.bigInt({ min: 0n, max: 20n }), fc.bigInt({ min: 0n, max: 10n ** 12n }));
+const fee = fc.oneof(
+  fc.bigInt({ min: 0n, max: 20n }),
+  fc.bigInt({ min: 0n, max: 10n ** 12n }),
+  fc.bigInt({ min: 0n, max: 2n ** 48n }),
+);
 
 const cases = fc.record({
   fork: fc.constantFrom<Fork>("spuriousDragon", "istanbul", "berlin", "london", "cancun", "prague", "osaka"),

@@ -79,6 +79,7 @@ export class Resolver {
   take(batch: DispatchBatch): void {
     const { inFlight } = this;
     const { seqs, accessEnds, modes } = batch.message;
+    this.parts.cache.approach(batch.message.accessLo);
     let access = 0;
     let generation = 0;
     for (let i = 0; i < batch.count; i++) {
