@@ -436,11 +436,12 @@ export class ShardCore {
     }
   }
 
+  /** The stripe of a block; `bytes` is kept until the block is committed. */
   stripe(epoch: number, number: number, bytes: Uint8Array): void {
     if (!this.isCurrent(epoch) || number <= this.height) return;
     if (this.stripes.size >= MAX_STRIPES)
       throw new ShardError("overloaded", `${MAX_STRIPES} stripes wait for their blocks already`);
-    this.stripes.set(number, bytes.slice());
+    this.stripes.set(number, bytes);
   }
 
   /** The next block if it is closed, all counted values are here and the stripe too. Call `committed` once it is applied. */

@@ -2,8 +2,12 @@
 import { ENTRY_BYTES, ENTRY_WORDS } from "./format.ts";
 
 export class EntryBuffer {
-  words = new Uint32Array(ENTRY_WORDS * 1024);
+  words: Uint32Array<ArrayBuffer>;
   count = 0;
+
+  constructor(words = new Uint32Array(ENTRY_WORDS * 1024)) {
+    this.words = words;
+  }
 
   /** Makes room for one more entry and returns its first word. */
   next(): number {

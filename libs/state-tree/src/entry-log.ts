@@ -31,7 +31,11 @@ interface Resident {
   readonly end: number;
   readonly words: Uint32Array;
   readonly parts: Uint8Array[];
+  readonly lent: Uint32Array<ArrayBuffer> | undefined;
 }
+
+/** Entry buffers kept for further blocks: as many as may be applied and not yet written. */
+const MAX_SPARES = 4;
 
 const segmentName = (start: number): string => `log-${start.toString(16).padStart(13, "0")}.seg`;
 
@@ -41,6 +45,7 @@ export class EntryLog {
   private readonly segments: Segment[] = [];
   /** Records in memory, by position. */
   private resident: Resident[] = [];
+  private readonly spares: Uint32Array<ArrayBuffer>[] = [];
   readonly cache: PageCache;
   /** Position of the next record. */
   end = 0;
@@ -78,8 +83,13 @@ export class EntryLog {
     const { entries } = record;
     const words = new Uint32Array(entries.buffer, entries.byteOffset, entries.length / 4);
     this.end = position + bytes;
-    this.resident.push({ position, entriesPosition, end: this.end, words, parts });
+    this.resident.push({ position, entriesPosition, end: this.end, words, parts, lent: record.lent });
     return entriesPosition;
+  }
+
+  /** Memory of entries that are written: megabytes per block that need not be allocated, cleared and collected. */
+  takeSpare(): Uint32Array<ArrayBuffer> | undefined {
+    return this.spares.pop();
   }
 
   /** Writes all records appended so far up to position `until`; syncs them when asked. */
@@ -131,6 +141,7 @@ export class EntryLog {
       );
       this.written = r.end;
       this.resident.shift();
+      if (r.lent !== undefined && this.spares.length < MAX_SPARES) this.spares.push(r.lent);
     }
   }
 

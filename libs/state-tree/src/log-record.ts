@@ -38,6 +38,8 @@ export interface LogRecord {
   readonly meta: Uint8Array;
   readonly entries: Uint8Array;
   readonly payload: Uint8Array;
+  /** Memory of `entries`, which the log may give out again once they are written. */
+  readonly lent?: Uint32Array<ArrayBuffer>;
 }
 
 export interface RecordHeader {

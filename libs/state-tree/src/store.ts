@@ -73,7 +73,6 @@ export class StateStore {
   /** Position at which the log begins, after segments were dropped. */
   private logStart = 0;
   private genesis: GenesisLoader | null = null;
-  private readonly buffer = new EntryBuffer();
   private readonly reading = new KeyBatch();
   /** Keys of the block to come, with their order: see `readForBlock`. */
   private readonly changing = new KeyBatch();
@@ -246,10 +245,10 @@ export class StateStore {
     count: number,
     record: Uint8Array,
   ): AppliedBlock {
-    const { buffer, parts } = this;
+    const { parts } = this;
+    const buffer = new EntryBuffer(this.log.takeSpare());
     const logStart = this.log.end;
     const rootsBefore = this.roots.slice();
-    buffer.count = 0;
     let from = 0;
     const undos: PartUndo[] = [];
     const meta: BlockPart[] = [];
@@ -269,13 +268,13 @@ export class StateStore {
       });
       from = to;
     }
-    const entries = buffer.bytes(0, buffer.count).slice();
     const position = this.log.append({
       kind: RecordKind.block,
       height: changes.height,
       meta: encodeBlockMeta(meta),
-      entries,
+      entries: buffer.bytes(0, buffer.count),
       payload: record,
+      lent: buffer.words,
     });
     this.finishBlock({ height: changes.height, logStart, parts: undos, roots: rootsBefore }, position);
     return { height: changes.height, partitionRoots: this.roots.slice() };

@@ -17,8 +17,9 @@ import {
   SlotReads,
   Stripe,
 } from "@velarium/wire";
+import { AlignedBytes } from "./aligned-bytes.ts";
 import type { StateShardOptions } from "./options.ts";
-import { readRecord, recordOf, type StoredState } from "./stored-state.ts";
+import { readRecord, recordOf, type StoredState, setCloseSeq } from "./stored-state.ts";
 
 /** Blocks between two rounds of giving back log space. */
 const RECLAIM_EVERY = 16;
@@ -36,6 +37,7 @@ export class Shard {
   private readonly committers = new Set<PackedStream>();
   private writing: Promise<void> = Promise.resolve();
   private unsynced = 0;
+  private readonly aligned = new AlignedBytes();
 
   constructor(
     options: StateShardOptions,
@@ -73,8 +75,9 @@ export class Shard {
       this.executors.delete(number);
       this.core.disconnect(number);
     });
-    peer.onMessage((bytes) =>
+    peer.onMessage((received) =>
       this.guard(peer, () => {
+        const bytes = this.aligned.of(received);
         const id = schemaIdOf(bytes);
         if (id === SlotReads.id) this.core.reads(number, decode(SlotReads, bytes));
         else if (id === Publish.id) {
@@ -118,7 +121,8 @@ export class Shard {
         if (number <= this.state.store.durableHeight && epoch === this.core.epoch)
           peer.send(this.committedMessage(number));
         else {
-          this.core.stripe(epoch, number, stripe);
+          // A copy with room for the last seq, which is known when the block is closed.
+          this.core.stripe(epoch, number, recordOf(0, stripe));
           this.commitNext();
         }
       }),
@@ -173,7 +177,8 @@ export class Shard {
       if (!block) return;
       const { store, codes } = this.state;
       codes.add(block.codes, this.options.sync);
-      store.apply({ height: block.number, ...block.changes, record: recordOf(block.closeSeq, block.stripe) });
+      setCloseSeq(block.stripe, block.closeSeq);
+      store.apply({ height: block.number, ...block.changes, record: block.stripe });
       this.core.committed();
       this.unsynced++;
       this.persist(block.number, this.core.epoch);

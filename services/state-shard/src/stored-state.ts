@@ -97,6 +97,11 @@ export function recordOf(closeSeq: number, stripe: Uint8Array): Uint8Array {
   return record;
 }
 
+/** Notes the last seq in a record made by `recordOf`. */
+export function setCloseSeq(record: Uint8Array, closeSeq: number): void {
+  new DataView(record.buffer, record.byteOffset, CLOSE_SEQ_BYTES).setFloat64(0, closeSeq, true);
+}
+
 export interface StoredRecord {
   readonly closeSeq: number;
   readonly stripe: Uint8Array;
