@@ -1,8 +1,10 @@
 /** The program `velarium`. */
+import { accountBuffersWithHeap } from "@velarium/service-kit";
 import { CommanderError } from "commander";
 import { exitCodeOf } from "./exit-code.ts";
 import { createProgram } from "./program.ts";
 
+accountBuffersWithHeap();
 const program = createProgram();
 try {
   await program.parseAsync(process.argv);
@@ -12,7 +14,11 @@ try {
   } else {
     const { code, message, stack } = error as { code?: unknown; message?: string; stack?: string };
     const json = process.argv.includes("--json");
-    process.stderr.write(json ? `${JSON.stringify({ error: { code: code ?? "internal", message } })}\n` : `velarium: ${code === undefined ? (stack ?? message) : message}\n`);
+    process.stderr.write(
+      json
+        ? `${JSON.stringify({ error: { code: code ?? "internal", message } })}\n`
+        : `velarium: ${code === undefined ? (stack ?? message) : message}\n`,
+    );
     process.exitCode = exitCodeOf(error);
   }
 }

@@ -1,9 +1,12 @@
 /** `velarium bench NAME`: benchmarks of parts, with ratios to what they are measured against. */
-import { type BenchReport, benches } from "@velarium/bench";
+import { type BenchReport, benches as partBenches } from "@velarium/bench";
 import { formatNumber, renderPairs, renderTable } from "@velarium/report";
 import { Command } from "commander";
+import { clusterBenches } from "../cluster-bench.ts";
 import { ExitCode, UsageError } from "../exit-code.ts";
 import { createOutput } from "../output.ts";
+
+const benches = { ...partBenches, ...clusterBenches };
 
 interface BenchFlags {
   readonly json?: boolean;

@@ -47,7 +47,7 @@ export function runCommand(): Command {
     .description("feed a generated workload to a cluster of its own (or a running one) and report")
     .addOption(new Option("--workload <kind>", "what the transactions do").choices(["native", "erc20", "swap", "mixed"]).default("mixed"))
     .option("--txs <n>", "transactions", wholeNumber(1), 50_000)
-    .option("--seconds <n>", "feed for this time instead of a number of transactions", wholeNumber(1))
+    .option("--seconds <n>", "feed for this time: verified records without end, signed ones as far as --txs goes", wholeNumber(1))
     .option("--warm-up <s>", "the sustained rate is counted from then on", wholeNumber(0), 2)
     .option("--accounts <n>", "accounts that send and receive", wholeNumber(2), 10_000)
     .option("--hot <n>", "hot addresses (FAFO's skew)", wholeNumber(0), 100)
@@ -153,7 +153,7 @@ function createWorkload(flags: RunFlags, output: Output): Workload {
 
 /** Signing is done beforehand, so that it does not compete with the cluster; verified records are made as they are sent. */
 function pregenerate(workload: Workload, flags: RunFlags, output: Output): Iterable<WorkloadBatch> {
-  if (flags.verified || flags.seconds) return generate(workload, flags.seconds ? Number.POSITIVE_INFINITY : flags.txs, flags.batch);
+  if (flags.verified) return generate(workload, flags.seconds ? Number.POSITIVE_INFINITY : flags.txs, flags.batch);
   const progress = output.progress("signing", flags.txs);
   const batches = workload.pregenerate(flags.txs, flags.batch, (done) => progress.update(done));
   progress.stop();
