@@ -1,6 +1,6 @@
 /**
- * CPU time of the executor core per plain transfer: dispatches of 512 transfers between distinct accounts; first with
- * all values asked of two shards, then again with sender's values at hand. Only the core's own calls are timed.
+ * CPU time of the executor core per plain transfer: dispatches of 512 transfers between distinct accounts, in blocks of
+ * 8192; first with all values asked of two shards, then twice more with sender's values at hand. Only the core's own calls are timed.
  */
 import { configOfFork, createEthereumRules } from "@velarium/chain-rules";
 import { decode, encode, schemaIdOf } from "@velarium/columns";
@@ -25,7 +25,10 @@ import { createExecutorCore } from "../src/index.ts";
 const SHARDS = 2;
 const PARTITIONS = 64;
 const BATCH = 512;
-const BATCHES = 100;
+const BATCHES = 160;
+/** A block's generations end with it, so its size shows. */
+const BATCHES_PER_BLOCK = 16;
+const BLOCKS = BATCHES / BATCHES_PER_BLOCK;
 const secret = new Uint8Array(32).fill(1);
 const ids = new SlotIds(secret, PARTITIONS);
 const beneficiary = new Uint8Array(20).fill(0xbe);
@@ -108,7 +111,7 @@ function dispatchOf(batch: number, round: number): Uint8Array {
   let end = 0;
   return encode(Dispatch, {
     epoch: 1,
-    block: 1,
+    block: 1 + round * BLOCKS + Math.floor(batch / BATCHES_PER_BLOCK),
     frame: batch,
     tail: 0,
     shapes: new Uint8Array(BATCH).fill(Shape.transfer),
@@ -159,22 +162,26 @@ for (const message of [
     numbers: new Float64Array(0),
     hashes: new Uint8Array(0),
   }),
-  encode(BlockContext, {
-    epoch: 1,
-    number: 1,
-    time: 1000,
-    gasLimit: 30_000_000,
-    firstSeq: 1,
-    beneficiary,
-    beneficiaryId: Uint32Array.of(hi[0]!, lo[0]!),
-    prevRandao: new Uint8Array(32),
-    parentBeaconRoot: new Uint8Array(32),
-  }),
-  encode(BlockFees, { epoch: 1, number: 1, excessBlobGas: 0, baseFee }),
 ])
   core.onScheduler(message);
+function openBlock(number: number): void {
+  core.onScheduler(
+    encode(BlockContext, {
+      epoch: 1,
+      number,
+      time: 1000 + number,
+      gasLimit: 30_000_000,
+      firstSeq: 1,
+      beneficiary,
+      beneficiaryId: Uint32Array.of(hi[0]!, lo[0]!),
+      prevRandao: new Uint8Array(32),
+      parentBeaconRoot: new Uint8Array(32),
+    }),
+  );
+  core.onScheduler(encode(BlockFees, { epoch: 1, number, excessBlobGas: 0, baseFee }));
+}
 
-for (const round of [0, 1]) {
+for (const round of [0, 1, 2]) {
   const messages = Array.from({ length: BATCHES }, (_, batch) => dispatchOf(batch, round));
   let spent = 0;
   const timed = (work: () => void): void => {
@@ -183,7 +190,8 @@ for (const round of [0, 1]) {
     const { user, system } = process.cpuUsage(from);
     spent += user + system;
   };
-  for (const message of messages) {
+  for (const [batch, message] of messages.entries()) {
+    if (batch % BATCHES_PER_BLOCK === 0) openBlock(1 + round * BLOCKS + batch / BATCHES_PER_BLOCK);
     timed(() => core.onScheduler(message));
     for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
       const { shard, bytes } = next;
