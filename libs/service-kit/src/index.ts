@@ -1,3 +1,4 @@
+export { accountBuffersWithHeap } from "./buffer-accounting.ts";
 export { exitCodeOf, KitError, type KitErrorCode } from "./error.ts";
 export { type ObservabilityServer, type ObservabilityServerOptions, serveObservability } from "./http.ts";
 export { Lifecycle, type LifecycleOptions, type LifecycleState, type Part } from "./lifecycle.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { accountBuffersWithHeap } from "./buffer-accounting.ts";
 import { exitCodeOf } from "./error.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from "./logger.ts";
@@ -59,6 +60,7 @@ export const serviceOptions = {
  * Exit code 0 after a stop, else that of the error (`exitCodeOf`). Does not return before the end.
  */
 export async function runMain<D extends OptionDefinitions>(main: RunMainOptions<D>): Promise<void> {
+  accountBuffersWithHeap();
   let log: Logger | undefined;
   try {
     const parsed = main.options.parse({
