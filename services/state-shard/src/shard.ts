@@ -37,6 +37,8 @@ export class Shard {
   private readonly committers = new Set<PackedStream>();
   private writing: Promise<void> = Promise.resolve();
   private unsynced = 0;
+  /** A scheduler knows the height, and begins the next epoch from it: nothing more is committed before. */
+  private isReported = false;
   private readonly aligned = new AlignedBytes();
 
   constructor(
@@ -98,7 +100,7 @@ export class Shard {
         const id = schemaIdOf(bytes);
         if (id === EpochBegin.id) {
           const { epoch, rollbackTo } = decode(EpochBegin, bytes);
-          if (rollbackTo < 0) peer.send(this.shardState());
+          if (rollbackTo < 0) this.report(peer);
           else this.begin(peer, epoch, rollbackTo);
         } else if (id === CloseBlock.id) {
           this.core.close(decode(CloseBlock, bytes));
@@ -106,7 +108,7 @@ export class Shard {
         } else if (id === Seals.id) this.core.seals(decode(Seals, bytes));
       }),
     );
-    peer.send(this.shardState());
+    this.report(peer);
   }
 
   /** `StateShard.Commit`. */
@@ -154,6 +156,18 @@ export class Shard {
     });
   }
 
+  /**
+   * Tells a scheduler what is durable here. The epochs before are over with that: if another block became durable and
+   * were announced now, the epoch that begins at the height told would take it back.
+   */
+  private report(peer: PackedStream): void {
+    this.isReported = true;
+    this.writing = this.writing.then(() => {
+      if (!peer.isClosed) peer.send(this.shardState());
+    });
+    this.writing.catch((error: unknown) => this.onFatal(error));
+  }
+
   private begin(peer: PackedStream, epoch: number, height: number): void {
     if (epoch <= this.state.epoch.epoch) {
       this.log.warn({ epoch, present: this.state.epoch.epoch }, "an epoch that is over was refused");
@@ -164,6 +178,7 @@ export class Shard {
       this.state.epoch.raise(epoch);
       if (this.state.store.height > height) this.state.store.rollbackTo(height);
       this.unsynced = 0;
+      this.isReported = false;
       this.core.begin(epoch, height, this.closeSeqAt(height));
       this.log.info({ epoch, height }, "epoch begins");
       if (!peer.isClosed) peer.send(this.shardState());
@@ -172,7 +187,7 @@ export class Shard {
   }
 
   private commitNext(): void {
-    while (this.unsynced < MAX_UNSYNCED_BLOCKS) {
+    while (!this.isReported && this.unsynced < MAX_UNSYNCED_BLOCKS) {
       const block = this.core.nextCommit();
       if (!block) return;
       const { store, codes } = this.state;

@@ -73,6 +73,8 @@ export interface WholeRun {
 
 /** An executor's stream to the scheduler. */
 interface ExecuteStream {
+  /** A link of its own, so that what ends one stream does not touch the next. */
+  readonly link: string;
   readonly executor: SimulatedExecutor;
   /** Once it has arrived. */
   hello: Uint8Array | undefined;
@@ -105,6 +107,7 @@ export class WholeCluster {
   private schedulerLost = false;
   private byIndex: ExecuteStream[] = [];
   private readonly streams = new Set<ExecuteStream>();
+  private streamsOpened = 0;
   private nextFrame = 0;
   private epochs = 0;
   // executors, by id
@@ -284,7 +287,7 @@ export class WholeCluster {
         toScheduler: (bytes) => {
           if (executor.isDead) return;
           const { stream } = executor;
-          network.send(`executor${id}>scheduler`, bytes, (b) => {
+          network.send(stream.link, bytes, (b) => {
             if (stream.index >= 0) this.scheduler.onExecutor(stream.index, b);
           });
         },
@@ -319,10 +322,11 @@ export class WholeCluster {
   }
 
   private openStream(executor: SimulatedExecutor): void {
-    const stream: ExecuteStream = { executor, hello: undefined, index: -1 };
+    const link = `executor${executor.id}.${++this.streamsOpened}>scheduler`;
+    const stream: ExecuteStream = { link, executor, hello: undefined, index: -1 };
     executor.stream = stream;
     const hello = encode(ExecutorHello, { capacity: 4 + this.random.below(60), name: new Uint8Array(0) });
-    this.network.send(`executor${executor.id}>scheduler`, hello, (b) => {
+    this.network.send(link, hello, (b) => {
       stream.hello = b;
       this.streams.add(stream);
       this.join(stream);
@@ -359,8 +363,8 @@ export class WholeCluster {
     this.openStream(executor);
   }
 
-  private closeStream({ id, stream }: SimulatedExecutor): void {
-    this.network.cut(`executor${id}>scheduler`, () => {
+  private closeStream({ stream }: SimulatedExecutor): void {
+    this.network.cut(stream.link, () => {
       const { index } = stream;
       stream.index = -1;
       this.streams.delete(stream);

@@ -48,6 +48,8 @@ export class WholeShard {
   private durableEpoch = 0;
   private durable = 0;
   private unsynced = 0;
+  /** A scheduler knows the height and begins the next epoch from it: nothing more is committed before. */
+  private isReported = false;
 
   constructor(genesis: Genesis, index: number, shards: number, wires: WholeShardWires) {
     this.index = index;
@@ -118,7 +120,10 @@ export class WholeShard {
     const id = schemaIdOf(bytes);
     if (id === EpochBegin.id) {
       const { epoch, rollbackTo } = decode(EpochBegin, bytes);
-      if (rollbackTo < 0 || epoch <= this.durableEpoch) this.sendState();
+      if (rollbackTo < 0) {
+        this.isReported = true;
+        this.wires.toDisk(() => this.sendState());
+      } else if (epoch <= this.durableEpoch) this.sendState();
       else this.wires.toDisk(() => this.begin(epoch, rollbackTo));
     } else if (id === CloseBlock.id) {
       this.core.close(decode(CloseBlock, bytes));
@@ -166,12 +171,13 @@ export class WholeShard {
     if (this.store.height > height) this.store.rollbackTo(height);
     this.durable = Math.min(this.durable, height);
     this.unsynced = 0;
+    this.isReported = false;
     this.core.begin(epoch, height, this.recordAt(height).closeSeq);
     this.sendState();
   }
 
   private commitNext(): void {
-    while (this.unsynced < MAX_UNSYNCED_BLOCKS) {
+    while (!this.isReported && this.unsynced < MAX_UNSYNCED_BLOCKS) {
       const block = this.core.nextCommit();
       if (!block) return;
       for (const { hash, bytes } of block.codes) this.codes.set(prefixName(hash), bytes);
