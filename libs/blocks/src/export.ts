@@ -3,8 +3,10 @@
  * the block record and its CRC-32. Files appear whole (written aside, then renamed).
  */
 import {
+  closeSync,
   copyFileSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -29,8 +31,13 @@ export interface ExportManifest {
 
 const fileName = (number: number): string => `${String(number).padStart(9, "0")}.block`;
 
-function writeWhole(path: string, bytes: Uint8Array | string): void {
-  writeFileSync(`${path}.tmp`, bytes);
+function writeWhole(path: string, ...parts: readonly (Uint8Array | string)[]): void {
+  const file = openSync(`${path}.tmp`, "w");
+  try {
+    for (const part of parts) writeFileSync(file, part);
+  } finally {
+    closeSync(file);
+  }
   renameSync(`${path}.tmp`, path);
 }
 
@@ -96,10 +103,9 @@ export class BlockExportWriter {
 
   /** Writes an encoded record; a block of the same number is replaced. Then applies the retention. */
   write(number: number, record: Uint8Array): void {
-    const file = new Uint8Array(record.length + 4);
-    file.set(record);
-    new DataView(file.buffer).setUint32(record.length, crc32(record), true);
-    writeWhole(join(this.blocks, fileName(number)), file);
+    const checksum = new Uint8Array(4);
+    new DataView(checksum.buffer).setUint32(0, crc32(record), true);
+    writeWhole(join(this.blocks, fileName(number)), record, checksum);
     const last = this.kept.at(-1);
     if (last === undefined || number > last) this.kept.push(number);
     else if (!this.kept.includes(number)) {

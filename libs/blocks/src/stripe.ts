@@ -123,11 +123,15 @@ export class ChunkReassembly {
     this.maxBytes = limits.maxBytes ?? 512 * 1024 * 1024;
   }
 
-  /** Takes part `index` of `count` of block `number`; returns the record when it is whole. Throws BlockError `chunk`. */
+  /**
+   * Takes part `index` of `count` of block `number`; returns the record when it is whole. `bytes` is kept until
+   * then, so it must not change. Throws BlockError `chunk`.
+   */
   add(number: number, index: number, count: number, bytes: Uint8Array): Uint8Array | undefined {
     if (!Number.isInteger(count) || count < 1 || count > 65_536 || !(index >= 0 && index < count)) {
       throw new BlockError("chunk", `block ${number}: chunk ${index} of ${count}`);
     }
+    // A copy: a small record would keep the whole buffer alive in which it came.
     if (count === 1) return bytes.slice();
     let partial = this.partials.get(number);
     if (!partial) {
@@ -148,7 +152,7 @@ export class ChunkReassembly {
         this.partials.delete(number);
         throw new BlockError("chunk", `block ${number}: its record has more than ${this.maxBytes} bytes`);
       }
-      partial.parts[index] = bytes.slice();
+      partial.parts[index] = bytes;
       partial.missing--;
     }
     if (partial.missing > 0) return undefined;

@@ -1,6 +1,13 @@
 /** What is refused at the door: form, chain, type, size, gas. State is not looked at here. */
 import { type BytesColumn, bytesAt } from "@velarium/columns";
-import { checkTransaction, scanTransaction, TxError, type TxErrorCode, type TxRules, TxScan } from "@velarium/tx-codec";
+import {
+  checkTransaction,
+  scanTransaction,
+  TxError,
+  type TxErrorCode,
+  type TxRules,
+  TxScan,
+} from "@velarium/tx-codec";
 import { MAX_TRANSACTION_BYTES, Reason } from "@velarium/wire";
 
 export interface AdmissionRules {
@@ -65,7 +72,12 @@ export class Admission {
     return reason === Reason.none ? undefined : { reason, message };
   }
 
-  private reasonOf(blob: Uint8Array, start: number, size: number, explain?: (message: string) => void): number {
+  private reasonOf(
+    blob: Uint8Array,
+    start: number,
+    size: number,
+    explain?: (message: string) => void,
+  ): number {
     try {
       scanTransaction(blob, start, size, this.scan, MAX_TRANSACTION_BYTES);
       if (this.scan.type === 3 && !this.rules.acceptBlobs) {
@@ -81,7 +93,8 @@ export class Admission {
     } catch (error) {
       if (!(error instanceof TxError)) throw error;
       explain?.(error.message);
-      if (error.code === "gas" && this.scan.gasLimit > (this.current.maxGasLimit || Number.POSITIVE_INFINITY)) return Reason.gasLimitOverBlock;
+      if (error.code === "gas" && this.scan.gasLimit > (this.current.maxGasLimit || Number.POSITIVE_INFINITY))
+        return Reason.gasLimitOverBlock;
       return REASONS[error.code];
     }
   }

@@ -1,7 +1,7 @@
 /**
  * The newest blocks, as announced: by number, by hash, and by transaction hash. Bounded by blocks and by bytes; the
- * oldest go first. Transactions are found through one open-addressing table over their hashes, so that a block of
- * 60,000 costs no object per transaction.
+ * oldest go first. A block's transactions are found through an open-addressing table over its hashes, made when the first
+ * look-up comes to that block: a block of 60,000 costs nothing until somebody asks, and then some milliseconds, once.
  */
 import { type BlockRecord, type Hex, RpcBlock } from "@velarium/blocks";
 
@@ -15,11 +15,16 @@ export interface Location {
   readonly index: number;
 }
 
+interface Entry {
+  readonly block: RpcBlock;
+  readonly bytes: number;
+  table: HashTable | undefined;
+}
+
 export class BlockIndex {
   private readonly limits: BlockIndexLimits;
-  private readonly blocks = new Map<number, { readonly block: RpcBlock; readonly bytes: number }>();
+  private readonly blocks = new Map<number, Entry>();
   private readonly byHash = new Map<Hex, number>();
-  private readonly transactions = new TransactionTable();
   private bytes = 0;
   private oldestNumber = 0;
   private newest: RpcBlock | undefined;
@@ -45,12 +50,14 @@ export class BlockIndex {
     for (let n = record.number; this.blocks.has(n); n++) this.remove(n);
     const block = new RpcBlock(record);
     if (this.blocks.size === 0) this.oldestNumber = record.number;
-    this.blocks.set(record.number, { block, bytes: recordBytes });
+    this.blocks.set(record.number, { block, bytes: recordBytes, table: undefined });
     this.byHash.set(block.hash, record.number);
     this.bytes += recordBytes;
     this.newest = block;
-    this.transactions.addAll(record.hashes, block.transactions, record.number);
-    while (this.blocks.size > this.limits.maxBlocks || (this.bytes > this.limits.maxBytes && this.blocks.size > 1)) {
+    while (
+      this.blocks.size > this.limits.maxBlocks ||
+      (this.bytes > this.limits.maxBytes && this.blocks.size > 1)
+    ) {
       this.remove(this.oldestNumber++);
     }
     return block;
@@ -65,14 +72,16 @@ export class BlockIndex {
     return number === undefined ? undefined : this.byNumber(number);
   }
 
+  /** Newest block first: what is looked up is mostly what was sent last. */
   findTransaction(hash: Uint8Array): Location | undefined {
-    return this.transactions.find(hash, (number, index) => {
-      const block = this.byNumber(number);
-      if (!block || index >= block.transactions) return undefined;
-      const hashes = block.record.hashes;
-      for (let i = 0; i < 32; i++) if (hashes[index * 32 + i] !== hash[i]) return undefined;
-      return { block, index };
-    });
+    for (let number = this.newest?.header.number ?? -1; number >= this.oldestNumber; number--) {
+      const entry = this.blocks.get(number);
+      if (entry === undefined) continue;
+      entry.table ??= new HashTable(entry.block.record.hashes, entry.block.transactions);
+      const index = entry.table.find(hash);
+      if (index >= 0) return { block: entry.block, index };
+    }
+    return undefined;
   }
 
   private remove(number: number): void {
@@ -81,85 +90,38 @@ export class BlockIndex {
     this.blocks.delete(number);
     this.byHash.delete(entry.block.hash);
     this.bytes -= entry.bytes;
-    this.transactions.removeAll(entry.block.record.hashes, entry.block.transactions, number);
   }
 }
 
-const EMPTY = 0xffffffff;
-const GONE = 0xfffffffe;
-const INITIAL_PLACES = 1 << 16;
+/** Places of the hashes of one block: 8 to 16 bytes a transaction. */
+class HashTable {
+  private readonly hashes: Uint8Array;
+  /** Index + 1 of a hash; 0 is free. Hashes are uniform, so their first bits say where to begin. */
+  private readonly places: Uint32Array;
 
-/** Hash prefix (32 bits, hashes are uniform) → (block number, index); candidates are checked against the block. */
-class TransactionTable {
-  private prefixes = new Uint32Array(INITIAL_PLACES);
-  private indexes = new Uint32Array(INITIAL_PLACES).fill(EMPTY);
-  private numbers = new Float64Array(INITIAL_PLACES);
-  private used = 0;
-  private live = 0;
-
-  addAll(hashes: Uint8Array, count: number, number: number): void {
-    while ((this.used + count) * 2 > this.indexes.length) this.rebuild();
-    for (let i = 0; i < count; i++) this.insert(prefixOf(hashes, i * 32), number, i);
-  }
-
-  removeAll(hashes: Uint8Array, count: number, number: number): void {
-    const mask = this.indexes.length - 1;
+  constructor(hashes: Uint8Array, count: number) {
+    this.hashes = hashes;
+    let size = 4;
+    while (size < count * 2) size *= 2;
+    this.places = new Uint32Array(size);
     for (let i = 0; i < count; i++) {
-      let place = prefixOf(hashes, i * 32) & mask;
-      for (; this.indexes[place] !== EMPTY; place = (place + 1) & mask) {
-        if (this.indexes[place] === i && this.numbers[place] === number) {
-          this.indexes[place] = GONE;
-          this.live--;
-          break;
-        }
-      }
+      let place = prefixOf(hashes, i * 32) & (size - 1);
+      while (this.places[place] !== 0) place = (place + 1) & (size - 1);
+      this.places[place] = i + 1;
     }
   }
 
-  find<T>(hash: Uint8Array, check: (number: number, index: number) => T | undefined): T | undefined {
-    const prefix = prefixOf(hash, 0);
-    const mask = this.indexes.length - 1;
-    for (let place = prefix & mask; this.indexes[place] !== EMPTY; place = (place + 1) & mask) {
-      if (this.indexes[place] === GONE || this.prefixes[place] !== prefix) continue;
-      const found = check(this.numbers[place]!, this.indexes[place]!);
-      if (found !== undefined) return found;
+  /** Index of the hash in the block, or -1. */
+  find(hash: Uint8Array): number {
+    const { places, hashes } = this;
+    const mask = places.length - 1;
+    for (let place = prefixOf(hash, 0) & mask; places[place] !== 0; place = (place + 1) & mask) {
+      const index = places[place]! - 1;
+      let same = 0;
+      while (same < 32 && hashes[index * 32 + same] === hash[same]) same++;
+      if (same === 32) return index;
     }
-    return undefined;
-  }
-
-  private insert(prefix: number, number: number, index: number): void {
-    const mask = this.indexes.length - 1;
-    let place = prefix & mask;
-    while (this.indexes[place] !== EMPTY && this.indexes[place] !== GONE) place = (place + 1) & mask;
-    if (this.indexes[place] === EMPTY) this.used++;
-    this.live++;
-    this.prefixes[place] = prefix;
-    this.indexes[place] = index;
-    this.numbers[place] = number;
-  }
-
-  /** Without the removed ones, larger when the rest would fill more than a quarter. */
-  private rebuild(): void {
-    const { prefixes, indexes, numbers } = this;
-    const places = this.live * 4 > indexes.length ? indexes.length * 2 : indexes.length;
-    const full = this.used;
-    this.prefixes = new Uint32Array(places);
-    this.indexes = new Uint32Array(places).fill(EMPTY);
-    this.numbers = new Float64Array(places);
-    this.used = 0;
-    this.live = 0;
-    for (let i = 0; i < indexes.length; i++) if (indexes[i]! < GONE) this.insert(prefixes[i]!, numbers[i]!, indexes[i]!);
-    if (places === indexes.length && this.used === full) this.grow();
-  }
-
-  private grow(): void {
-    const { prefixes, indexes, numbers } = this;
-    this.prefixes = new Uint32Array(indexes.length * 2);
-    this.indexes = new Uint32Array(indexes.length * 2).fill(EMPTY);
-    this.numbers = new Float64Array(indexes.length * 2);
-    this.used = 0;
-    this.live = 0;
-    for (let i = 0; i < indexes.length; i++) if (indexes[i]! < GONE) this.insert(prefixes[i]!, numbers[i]!, indexes[i]!);
+    return -1;
   }
 }
 

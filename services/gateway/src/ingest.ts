@@ -49,7 +49,12 @@ export class Ingest {
     // Nothing refused: the message goes on as it came.
     const stored = refused === 0 ? bytes : withoutRefused(batch, verdicts);
     if (this.inFlight + stored.length > this.options.maxBytesInFlight) {
-      return this.acknowledge(peer, batch.batch, 0, verdicts.map((v) => (v === 0 ? Reason.overloaded : v)));
+      return this.acknowledge(
+        peer,
+        batch.batch,
+        0,
+        verdicts.map((v) => (v === 0 ? Reason.overloaded : v)),
+      );
     }
     this.inFlight += stored.length;
     this.log.append(stored).then(
@@ -59,20 +64,33 @@ export class Ingest {
       },
       (error: unknown) => {
         this.inFlight -= stored.length;
-        const reason = error instanceof StreamError && (error.code === "full" || error.code === "overloaded") ? Reason.overloaded : Reason.internal;
-        this.acknowledge(peer, batch.batch, 0, verdicts.map((v) => (v === 0 ? reason : v)));
+        const reason =
+          error instanceof StreamError && (error.code === "full" || error.code === "overloaded")
+            ? Reason.overloaded
+            : Reason.internal;
+        this.acknowledge(
+          peer,
+          batch.batch,
+          0,
+          verdicts.map((v) => (v === 0 ? reason : v)),
+        );
       },
     );
   }
 
   private judge(batch: Batch): Uint8Array {
     const count = batch.raw.ends.length;
-    const sizes = batch.verified.length === count && batch.senders.length === count * 20 && batch.hashes.length === count * 32;
+    const sizes =
+      batch.verified.length === count &&
+      batch.senders.length === count * 20 &&
+      batch.hashes.length === count * 32;
     if (!sizes) return new Uint8Array(Math.max(count, 1)).fill(Reason.malformed);
-    if (count > MAX_BATCH_TRANSACTIONS || batch.raw.blob.length + count * 57 > MAX_STREAM_BYTES) return new Uint8Array(count).fill(Reason.oversized);
+    if (count > MAX_BATCH_TRANSACTIONS || batch.raw.blob.length + count * 57 > MAX_STREAM_BYTES)
+      return new Uint8Array(count).fill(Reason.oversized);
     const verdicts = this.admission.verdicts(batch.raw);
     if (!this.options.acceptVerified) {
-      for (let i = 0; i < count; i++) if (batch.verified[i] !== 0 && verdicts[i] === 0) verdicts[i] = Reason.badSignature;
+      for (let i = 0; i < count; i++)
+        if (batch.verified[i] !== 0 && verdicts[i] === 0) verdicts[i] = Reason.badSignature;
     }
     return verdicts;
   }
@@ -111,7 +129,11 @@ function withoutRefused(batch: Batch, verdicts: Uint8Array): Uint8Array {
 /** Joins transactions of single JSON-RPC requests into stream messages: one append per turn of the event loop. */
 export class SingleSubmissions {
   private readonly log: LogStream;
-  private waiting: { readonly raw: Uint8Array; readonly done: () => void; readonly failed: (error: unknown) => void }[] = [];
+  private waiting: {
+    readonly raw: Uint8Array;
+    readonly done: () => void;
+    readonly failed: (error: unknown) => void;
+  }[] = [];
   private scheduled = false;
 
   constructor(log: LogStream) {
@@ -135,10 +157,22 @@ export class SingleSubmissions {
     while (from < all.length) {
       const raw = new BytesVector();
       let to = from;
-      while (to < all.length && to - from < MAX_BATCH_TRANSACTIONS && raw.byteLength + all[to]!.raw.length < MAX_STREAM_BYTES / 2) raw.push(all[to++]!.raw);
+      while (
+        to < all.length &&
+        to - from < MAX_BATCH_TRANSACTIONS &&
+        raw.byteLength + all[to]!.raw.length < MAX_STREAM_BYTES / 2
+      )
+        raw.push(all[to++]!.raw);
       const group = all.slice(from, to);
       const count = group.length;
-      const message = { batch: 0, receivedMs: Date.now(), verified: new Uint8Array(count), raw: raw.view(), senders: new Uint8Array(count * 20), hashes: new Uint8Array(count * 32) };
+      const message = {
+        batch: 0,
+        receivedMs: Date.now(),
+        verified: new Uint8Array(count),
+        raw: raw.view(),
+        senders: new Uint8Array(count * 20),
+        hashes: new Uint8Array(count * 32),
+      };
       this.log.append(encode(TxBatch, message)).then(
         () => group.forEach((item) => item.done()),
         (error: unknown) => group.forEach((item) => item.failed(error)),

@@ -47,7 +47,10 @@ export class JsonRpcServer {
     const { host, port } = this.options;
     return new Promise((resolve, reject) => {
       this.server.once("error", (error: NodeJS.ErrnoException) => {
-        const why = error.code === "EADDRINUSE" ? "it is in use; end the program that listens there or choose another port" : error.message;
+        const why =
+          error.code === "EADDRINUSE"
+            ? "it is in use; end the program that listens there or choose another port"
+            : error.message;
         reject(new KitError("port", `cannot serve JSON-RPC on ${host}:${port}: ${why}`));
       });
       this.server.listen(port, host, () => resolve((this.server.address() as AddressInfo).port));
@@ -79,8 +82,10 @@ export class JsonRpcServer {
     const refuse = (status: number, code: number, message: string): void =>
       send(status, JSON.stringify({ jsonrpc: "2.0", id: null, error: { code, message } }));
     if (request.method === "OPTIONS") return send(204, "");
-    if (request.method !== "POST") return refuse(405, RpcCode.invalidRequest, "send JSON-RPC requests with POST");
-    if (this.active >= this.options.maxConcurrent) return refuse(503, RpcCode.limit, "too many requests at once: try again later");
+    if (request.method !== "POST")
+      return refuse(405, RpcCode.invalidRequest, "send JSON-RPC requests with POST");
+    if (this.active >= this.options.maxConcurrent)
+      return refuse(503, RpcCode.limit, "too many requests at once: try again later");
     this.active++;
     try {
       const body = await readBody(request, this.options.maxBodyBytes);
@@ -112,7 +117,13 @@ export class JsonRpcServer {
     }
     if (parsed.length === 0) return JSON.stringify(failure(null, RpcCode.invalidRequest, "an empty batch"));
     if (parsed.length > this.options.maxBatch) {
-      return JSON.stringify(failure(null, RpcCode.limit, `a batch has at most ${this.options.maxBatch} requests, got ${parsed.length}`));
+      return JSON.stringify(
+        failure(
+          null,
+          RpcCode.limit,
+          `a batch has at most ${this.options.maxBatch} requests, got ${parsed.length}`,
+        ),
+      );
     }
     const replies = await Promise.all(parsed.map((request) => this.call(request)));
     const answered = replies.filter((reply) => reply !== undefined);
@@ -121,14 +132,24 @@ export class JsonRpcServer {
 
   /** Undefined for a notification (a request without id). */
   private async call(request: unknown): Promise<Reply | undefined> {
-    const { jsonrpc, id, method, params } = (typeof request === "object" && request !== null ? request : {}) as Record<string, unknown>;
-    if (jsonrpc !== "2.0" || typeof method !== "string") return failure(id ?? null, RpcCode.invalidRequest, 'a request has jsonrpc "2.0" and a method');
-    if (params !== undefined && !Array.isArray(params)) return failure(id ?? null, RpcCode.invalidParams, "params must be an array");
+    const { jsonrpc, id, method, params } = (
+      typeof request === "object" && request !== null ? request : {}
+    ) as Record<string, unknown>;
+    if (jsonrpc !== "2.0" || typeof method !== "string")
+      return failure(id ?? null, RpcCode.invalidRequest, 'a request has jsonrpc "2.0" and a method');
+    if (params !== undefined && !Array.isArray(params))
+      return failure(id ?? null, RpcCode.invalidParams, "params must be an array");
     const handler = this.methods.get(method);
     const notification = id === undefined;
     if (!handler) {
       this.options.onRequest?.("unknown", false);
-      return notification ? undefined : failure(id, RpcCode.methodNotFound, `the method ${method.slice(0, 64)} does not exist or is not available`);
+      return notification
+        ? undefined
+        : failure(
+            id,
+            RpcCode.methodNotFound,
+            `the method ${method.slice(0, 64)} does not exist or is not available`,
+          );
     }
     try {
       const result = await handler(params ?? []);
@@ -136,7 +157,8 @@ export class JsonRpcServer {
       return notification ? undefined : { jsonrpc: "2.0", id, result: result ?? null };
     } catch (error) {
       this.options.onRequest?.(method, false);
-      if (error instanceof JsonRpcError) return notification ? undefined : failure(id, error.code, error.message, error.data);
+      if (error instanceof JsonRpcError)
+        return notification ? undefined : failure(id, error.code, error.message, error.data);
       this.options.onInternalError?.(error, method);
       return notification ? undefined : failure(id, RpcCode.internal, "internal error");
     }

@@ -13,20 +13,26 @@ export interface LogFilter {
 const MAX_ALTERNATIVES = 1000;
 
 export function logFilterOf(param: unknown): LogFilter {
-  if (typeof param !== "object" || param === null) throw new JsonRpcError(RpcCode.invalidParams, "expected a filter object");
+  if (typeof param !== "object" || param === null)
+    throw new JsonRpcError(RpcCode.invalidParams, "expected a filter object");
   const { address, topics } = param as Record<string, unknown>;
   if (topics !== undefined && topics !== null && (!Array.isArray(topics) || topics.length > 4)) {
     throw new JsonRpcError(RpcCode.invalidParams, "topics: expected up to four places");
   }
   return {
     addresses: address === undefined || address === null ? [] : alternatives(address, "address", 20),
-    topics: ((topics ?? []) as unknown[]).map((topic) => (topic === null || (Array.isArray(topic) && topic.length === 0) ? null : alternatives(topic, "topic", 32))),
+    topics: ((topics ?? []) as unknown[]).map((topic) =>
+      topic === null || (Array.isArray(topic) && topic.length === 0)
+        ? null
+        : alternatives(topic, "topic", 32),
+    ),
   };
 }
 
 function alternatives(value: unknown, name: string, length: number): string[] {
   const list = Array.isArray(value) ? value : [value];
-  if (list.length > MAX_ALTERNATIVES) throw new JsonRpcError(RpcCode.invalidParams, `${name}: at most ${MAX_ALTERNATIVES} alternatives`);
+  if (list.length > MAX_ALTERNATIVES)
+    throw new JsonRpcError(RpcCode.invalidParams, `${name}: at most ${MAX_ALTERNATIVES} alternatives`);
   return list.map((item) => toHex(bytesParam(item, name, length)));
 }
 
@@ -48,5 +54,7 @@ export function mayContain(bloom: Uint8Array, filter: LogFilter): boolean {
 export function matches(log: Record<string, unknown>, filter: LogFilter): boolean {
   if (filter.addresses.length > 0 && !filter.addresses.includes(log["address"] as string)) return false;
   const topics = log["topics"] as string[];
-  return filter.topics.every((place, i) => place === null || (topics[i] !== undefined && place.includes(topics[i])));
+  return filter.topics.every(
+    (place, i) => place === null || (topics[i] !== undefined && place.includes(topics[i])),
+  );
 }

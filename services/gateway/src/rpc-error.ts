@@ -52,6 +52,7 @@ const MESSAGES: Readonly<Record<number, string>> = {
 /** What `eth_sendRawTransaction` answers when a transaction is refused. */
 export function refusal(reason: number, detail = ""): JsonRpcError {
   const message = MESSAGES[reason] ?? `transaction refused: ${reasonName(reason)}`;
-  const code = reason === Reason.overloaded || reason === Reason.notReady ? RpcCode.unavailable : RpcCode.server;
+  const code =
+    reason === Reason.overloaded || reason === Reason.notReady ? RpcCode.unavailable : RpcCode.server;
   return new JsonRpcError(code, detail ? `${message} (${detail})` : message, { reason: reasonName(reason) });
 }

@@ -1,5 +1,12 @@
 /** Builds the gateway from its parts, in the order in which they depend on each other. */
-import { decodeBlockRecord, ChunkReassembly, encodeHeader, genesisBlockHeader, RpcBlock, toHex } from "@velarium/blocks";
+import {
+  ChunkReassembly,
+  decodeBlockRecord,
+  encodeHeader,
+  genesisBlockHeader,
+  RpcBlock,
+  toHex,
+} from "@velarium/blocks";
 import { createEthereumRules } from "@velarium/chain-rules";
 import { decode, encode, fixedAt } from "@velarium/columns";
 import { type Genesis, readGenesis } from "@velarium/genesis";
@@ -16,7 +23,14 @@ import {
 import { combinedRoot } from "@velarium/state-tree";
 import { connectHub, connectNats, type LogStream, type LogStreams } from "@velarium/streams";
 import { txRulesOf } from "@velarium/tx-codec";
-import { BlockChunk, Reason, RecordReply, RecordRequest, SimulateReply, SimulateRequest } from "@velarium/wire";
+import {
+  BlockChunk,
+  Reason,
+  RecordReply,
+  RecordRequest,
+  SimulateReply,
+  SimulateRequest,
+} from "@velarium/wire";
 import { Admission } from "./admission.ts";
 import { BlockIndex } from "./block-index.ts";
 import { Ingest, SingleSubmissions } from "./ingest.ts";
@@ -35,17 +49,48 @@ import { gatewayVersion } from "./version.ts";
 type Options = OptionValues<(typeof gatewayOptions)["definitions"]>;
 const ADMISSION_REFRESH_MS = 1_000;
 
-export function createGateway({ options, log }: ServiceContext<(typeof gatewayOptions)["definitions"]>): RunnableService {
+export function createGateway({
+  options,
+  log,
+}: ServiceContext<(typeof gatewayOptions)["definitions"]>): RunnableService {
   const lifecycle = new Lifecycle();
   const parts = new GatewayParts(options);
   const registry = createMetricRegistry({ service: "gateway" });
   const metrics = defineMetrics(registry, {
-    requests: { kind: "counter", name: "velarium_gateway_requests_total", help: "JSON-RPC requests by method and result.", labels: ["method", "ok"] },
-    admitted: { kind: "counter", name: "velarium_gateway_admitted_total", help: "Transactions stored in the tx stream over gRPC." },
-    refused: { kind: "counter", name: "velarium_gateway_refused_total", help: "Transactions refused at the door over gRPC." },
-    height: { kind: "gauge", name: "velarium_gateway_block_height", help: "Newest announced block.", collect: () => parts.index.latest?.header.number ?? 0 },
-    pending: { kind: "gauge", name: "velarium_gateway_pending_transactions", help: "Transactions sent here and not in a block yet.", collect: () => parts.pending.size },
-    ingestBytes: { kind: "gauge", name: "velarium_gateway_ingest_bytes", help: "Bytes received over gRPC and not yet stored.", collect: () => parts.ingest?.bytesInFlight ?? 0 },
+    requests: {
+      kind: "counter",
+      name: "velarium_gateway_requests_total",
+      help: "JSON-RPC requests by method and result.",
+      labels: ["method", "ok"],
+    },
+    admitted: {
+      kind: "counter",
+      name: "velarium_gateway_admitted_total",
+      help: "Transactions stored in the tx stream over gRPC.",
+    },
+    refused: {
+      kind: "counter",
+      name: "velarium_gateway_refused_total",
+      help: "Transactions refused at the door over gRPC.",
+    },
+    height: {
+      kind: "gauge",
+      name: "velarium_gateway_block_height",
+      help: "Newest announced block.",
+      collect: () => parts.index.latest?.header.number ?? 0,
+    },
+    pending: {
+      kind: "gauge",
+      name: "velarium_gateway_pending_transactions",
+      help: "Transactions sent here and not in a block yet.",
+      collect: () => parts.pending.size,
+    },
+    ingestBytes: {
+      kind: "gauge",
+      name: "velarium_gateway_ingest_bytes",
+      help: "Bytes received over gRPC and not yet stored.",
+      collect: () => parts.ingest?.bytesInFlight ?? 0,
+    },
   });
   lifecycle.add({ name: "state and streams", start: () => parts.connect(), stop: () => parts.disconnect() });
   lifecycle.add({
@@ -65,7 +110,11 @@ export function createGateway({ options, log }: ServiceContext<(typeof gatewayOp
         },
       });
       const ingest = parts.ingest;
-      parts.grpc = await serveRpc({ host: options.host, port: options.port, services: [{ name: "Ingest", streams: { Submit: (peer) => ingest.serve(peer) } }] });
+      parts.grpc = await serveRpc({
+        host: options.host,
+        port: options.port,
+        services: [{ name: "Ingest", streams: { Submit: (peer) => ingest.serve(peer) } }],
+      });
     },
     drain: () => void parts.grpc?.drain(),
     stop: async () => {
@@ -77,7 +126,12 @@ export function createGateway({ options, log }: ServiceContext<(typeof gatewayOp
     name: "JSON-RPC",
     start: async () => {
       const context = parts.context();
-      const methods = new Map([...chainMethods(context), ...stateMethods(context), ...blockMethods(context), ...sendMethods(context)]);
+      const methods = new Map([
+        ...chainMethods(context),
+        ...stateMethods(context),
+        ...blockMethods(context),
+        ...sendMethods(context),
+      ]);
       parts.http = new JsonRpcServer(methods, {
         host: options.host,
         port: options.httpPort,
@@ -98,7 +152,9 @@ export function createGateway({ options, log }: ServiceContext<(typeof gatewayOp
     lifecycle.add({
       name: "metrics",
       start: async () => {
-        stop = (await serveObservability({ host: options.host, port, registry, state: () => lifecycle.state })).stop;
+        stop = (
+          await serveObservability({ host: options.host, port, registry, state: () => lifecycle.state })
+        ).stop;
       },
       stop: () => stop?.(),
     });
@@ -213,21 +269,29 @@ class GatewayParts {
     const record = decodeBlockRecord(bytes);
     this.index.add(record, bytes.length);
     if (this.pending.size === 0) return;
-    for (let i = 0; i < record.hashes.length / 32; i++) this.pending.remove(toHex(fixedAt(record.hashes, 32, i)));
-    for (let i = 0; i < record.rejectedHashes.length / 32; i++) this.pending.remove(toHex(fixedAt(record.rejectedHashes, 32, i)));
+    for (let i = 0; i < record.hashes.length / 32; i++)
+      this.pending.remove(toHex(fixedAt(record.hashes, 32, i)));
+    for (let i = 0; i < record.rejectedHashes.length / 32; i++)
+      this.pending.remove(toHex(fixedAt(record.rejectedHashes, 32, i)));
   }
 
   private async simulate(request: unknown): Promise<unknown> {
     const analyzer = this.analyzers[this.nextAnalyzer++ % this.analyzers.length]!;
     const json = new Uint8Array(Buffer.from(JSON.stringify(request)));
-    const reply = decode(SimulateReply, await analyzer.call("velarium.v1.Analyzer", "Simulate", encode(SimulateRequest, { json })));
+    const reply = decode(
+      SimulateReply,
+      await analyzer.call("velarium.v1.Analyzer", "Simulate", encode(SimulateRequest, { json })),
+    );
     return JSON.parse(Buffer.from(reply.json).toString("utf8"));
   }
 
   /** Rules of the fork that the next block has. */
   private txRules() {
     const { header } = this.index.latest ?? { header: this.genesis.header };
-    const { fork } = this.rules.rulesAt(header.number + 1, Math.max(header.timestamp, Math.floor(Date.now() / 1000)));
+    const { fork } = this.rules.rulesAt(
+      header.number + 1,
+      Math.max(header.timestamp, Math.floor(Date.now() / 1000)),
+    );
     const name = fork === "chainstart" ? "frontier" : fork === "bpo1" || fork === "bpo2" ? "osaka" : fork;
     return txRulesOf(name);
   }
@@ -237,11 +301,18 @@ class GatewayParts {
     const number = genesis.header.number;
     const roots = new Uint8Array(options.partitions * 32);
     for (const shard of this.shards) {
-      const reply = decode(RecordReply, await shard.call("velarium.v1.StateShard", "Read", encode(RecordRequest, { height: number })));
-      reply.partitions.forEach((partition, i) => roots.set(reply.roots.subarray(i * 32, i * 32 + 32), partition * 32));
+      const reply = decode(
+        RecordReply,
+        await shard.call("velarium.v1.StateShard", "Read", encode(RecordRequest, { height: number })),
+      );
+      reply.partitions.forEach((partition, i) =>
+        roots.set(reply.roots.subarray(i * 32, i * 32 + 32), partition * 32),
+      );
     }
     const rules = this.rules.rulesAt(number, genesis.header.timestamp);
-    const header = encodeHeader(genesisBlockHeader(genesis.header, rules.header, combinedRoot(roots, options.partitions)));
+    const header = encodeHeader(
+      genesisBlockHeader(genesis.header, rules.header, combinedRoot(roots, options.partitions)),
+    );
     const nothing = new Uint8Array(0);
     const none = { ends: new Uint32Array(0), blob: nothing };
     return new RpcBlock({

@@ -1,7 +1,15 @@
 /** Committed state by way of the shards: keys are grouped by the shard that holds them, one call each. */
 import { decode, encode, type Message } from "@velarium/columns";
 import type { RpcConnection } from "@velarium/rpc";
-import { CODE_HASH_PREFIX_BYTES, hashKeys, KEY_HASH_BYTES, partitionOf, SLOT_KEY_BYTES, shardOfPartition, WORD_BYTES } from "@velarium/slots";
+import {
+  CODE_HASH_PREFIX_BYTES,
+  hashKeys,
+  KEY_HASH_BYTES,
+  partitionOf,
+  SLOT_KEY_BYTES,
+  shardOfPartition,
+  WORD_BYTES,
+} from "@velarium/slots";
 import { CodeReply, CodeRequest, GetReply, GetRequest, ProveReply, ProveRequest } from "@velarium/wire";
 import { JsonRpcError, RpcCode } from "./rpc-error.ts";
 
@@ -31,7 +39,10 @@ export class StateReader {
       [...groups].map(async ([shard, rows]) => {
         const packed = new Uint8Array(rows.length * SLOT_KEY_BYTES);
         rows.forEach((row, i) => packed.set(keys[row]!, i * SLOT_KEY_BYTES));
-        const reply = decode(GetReply, await this.shards[shard]!.call(SERVICE, METHOD, encode(GetRequest, { height, keys: packed })));
+        const reply = decode(
+          GetReply,
+          await this.shards[shard]!.call(SERVICE, METHOD, encode(GetRequest, { height, keys: packed })),
+        );
         requireHeight(reply, height);
         rows.forEach((row, i) => {
           out[row] = reply.values.slice(i * WORD_BYTES, (i + 1) * WORD_BYTES);
@@ -51,7 +62,10 @@ export class StateReader {
   }
 
   /** A partition's proof for a key, and the roots of all partitions, ascending. */
-  async prove(key: Uint8Array, height: number): Promise<{ height: number; proof: unknown; roots: Uint8Array[] }> {
+  async prove(
+    key: Uint8Array,
+    height: number,
+  ): Promise<{ height: number; proof: unknown; roots: Uint8Array[] }> {
     const home = this.shardOf(key);
     const first = await this.proveOn(home, key, height);
     requireHeight(first, height);
@@ -79,12 +93,18 @@ export class StateReader {
   }
 
   private async proveOn(shard: number, key: Uint8Array, height: number): Promise<Message<typeof ProveReply>> {
-    return decode(ProveReply, await this.shards[shard]!.call(SERVICE, METHOD, encode(ProveRequest, { height, key })));
+    return decode(
+      ProveReply,
+      await this.shards[shard]!.call(SERVICE, METHOD, encode(ProveRequest, { height, key })),
+    );
   }
 }
 
 function requireHeight(reply: { readonly status: number }, height: number): void {
   if (reply.status !== 0) {
-    throw new JsonRpcError(RpcCode.unavailable, `state of block ${height} is not kept any more: only recent blocks can be read`);
+    throw new JsonRpcError(
+      RpcCode.unavailable,
+      `state of block ${height} is not kept any more: only recent blocks can be read`,
+    );
   }
 }

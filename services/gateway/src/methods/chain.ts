@@ -21,11 +21,14 @@ export function chainMethods(context: GatewayContext): [string, RpcMethod][] {
     ["eth_accounts", () => []],
     ["eth_maxPriorityFeePerGas", () => toQuantity(DEFAULT_TIP)],
     ["eth_gasPrice", () => toQuantity(nextBaseFee(context) + DEFAULT_TIP)],
-    ["eth_blobBaseFee", () => {
-      const { header } = latest();
-      const rules = context.rules.rulesAt(header.number, header.timestamp);
-      return toQuantity(context.rules.blobBaseFee(BigInt(header.excessBlobGas ?? 0), rules));
-    }],
+    [
+      "eth_blobBaseFee",
+      () => {
+        const { header } = latest();
+        const rules = context.rules.rulesAt(header.number, header.timestamp);
+        return toQuantity(context.rules.blobBaseFee(BigInt(header.excessBlobGas ?? 0), rules));
+      },
+    ],
     ["eth_feeHistory", (params) => feeHistory(context, params)],
   ];
 }
@@ -49,10 +52,20 @@ function feeHistory(context: GatewayContext, params: readonly unknown[]): unknow
   if (!(count >= 1)) throw new JsonRpcError(RpcCode.invalidParams, "blockCount: expected at least 1");
   const newest = requireBlock(context, blockParam(params[1])).header.number;
   const percentiles = (params[2] ?? []) as number[];
-  if (!Array.isArray(percentiles) || percentiles.length > 100 || percentiles.some((p, i) => !(p >= 0 && p <= 100) || p < (percentiles[i - 1] ?? 0))) {
-    throw new JsonRpcError(RpcCode.invalidParams, "rewardPercentiles: expected up to 100 ascending numbers from 0 to 100");
+  if (
+    !Array.isArray(percentiles) ||
+    percentiles.length > 100 ||
+    percentiles.some((p, i) => !(p >= 0 && p <= 100) || p < (percentiles[i - 1] ?? 0))
+  ) {
+    throw new JsonRpcError(
+      RpcCode.invalidParams,
+      "rewardPercentiles: expected up to 100 ascending numbers from 0 to 100",
+    );
   }
-  const oldest = Math.max(newest - Math.min(count, MAX_FEE_HISTORY) + 1, context.index.size > 0 ? context.index.oldest : 0);
+  const oldest = Math.max(
+    newest - Math.min(count, MAX_FEE_HISTORY) + 1,
+    context.index.size > 0 ? context.index.oldest : 0,
+  );
   const baseFeePerGas: string[] = [];
   const gasUsedRatio: number[] = [];
   const reward: string[][] = [];
@@ -66,7 +79,12 @@ function feeHistory(context: GatewayContext, params: readonly unknown[]): unknow
   const isLatest = last === (context.index.latest ?? context.genesis);
   const next = isLatest ? undefined : context.index.byNumber(newest + 1);
   baseFeePerGas.push(toQuantity(next?.header.baseFeePerGas ?? nextBaseFee(context)));
-  return { oldestBlock: toQuantity(oldest), baseFeePerGas, gasUsedRatio, ...(percentiles.length > 0 ? { reward } : {}) };
+  return {
+    oldestBlock: toQuantity(oldest),
+    baseFeePerGas,
+    gasUsedRatio,
+    ...(percentiles.length > 0 ? { reward } : {}),
+  };
 }
 
 /** Blocks are sampled: their percentiles then come from this many transactions. */
@@ -77,7 +95,10 @@ function rewardsOf(block: ReturnType<typeof requireBlock>, percentiles: readonly
   const tips: { tip: bigint; gas: number }[] = [];
   const baseFee = block.header.baseFeePerGas;
   for (let i = 0; i < block.transactions; i += step) {
-    tips.push({ tip: effectiveGasPrice(block.transaction(i), baseFee) - (baseFee ?? 0n), gas: block.record.gasUsed[i]! });
+    tips.push({
+      tip: effectiveGasPrice(block.transaction(i), baseFee) - (baseFee ?? 0n),
+      gas: block.record.gasUsed[i]!,
+    });
   }
   tips.sort((a, b) => (a.tip < b.tip ? -1 : a.tip > b.tip ? 1 : 0));
   const total = tips.reduce((sum, t) => sum + t.gas, 0);

@@ -39,7 +39,8 @@ export function findBlock(context: GatewayContext, param: BlockParam): RpcBlock 
 
 export function requireBlock(context: GatewayContext, param: BlockParam): RpcBlock {
   const block = findBlock(context, param);
-  if (!block) throw new JsonRpcError(RpcCode.notFound, "block not found: it is not announced yet, or no longer kept");
+  if (!block)
+    throw new JsonRpcError(RpcCode.notFound, "block not found: it is not announced yet, or no longer kept");
   return block;
 }
 

@@ -1,7 +1,7 @@
 /** `eth_sendRawTransaction`: refuses what cannot be right, acknowledges what is stored. */
 import { toHex } from "@velarium/blocks";
-import { decodeTransaction, recoverSender, TxError } from "@velarium/tx-codec";
 import { Domain, fieldKey } from "@velarium/slots";
+import { decodeTransaction, recoverSender, TxError } from "@velarium/tx-codec";
 import { Reason } from "@velarium/wire";
 import type { RpcMethod } from "../json-rpc-server.ts";
 import { bytesParam } from "../params.ts";
@@ -44,14 +44,23 @@ function senderOf(tx: ReturnType<typeof decodeTransaction>): Uint8Array {
 const MAX_NONCE_DISTANCE = 4096;
 
 /** What committed state says already. The pool and the execution have the last word. */
-async function checkAccount(context: GatewayContext, tx: ReturnType<typeof decodeTransaction>, sender: Uint8Array): Promise<void> {
-  const [balanceWord, nonceWord] = await context.state.words([fieldKey(Domain.balance, sender), fieldKey(Domain.nonce, sender)], -1);
+async function checkAccount(
+  context: GatewayContext,
+  tx: ReturnType<typeof decodeTransaction>,
+  sender: Uint8Array,
+): Promise<void> {
+  const [balanceWord, nonceWord] = await context.state.words(
+    [fieldKey(Domain.balance, sender), fieldKey(Domain.nonce, sender)],
+    -1,
+  );
   const nonce = Number(BigInt(toHex(nonceWord!)));
   if (tx.nonce < nonce) throw refusal(Reason.nonceTooLow, `next nonce ${nonce}, tx nonce ${tx.nonce}`);
-  if (tx.nonce > nonce + MAX_NONCE_DISTANCE) throw refusal(Reason.nonceTooFar, `next nonce ${nonce}, tx nonce ${tx.nonce}`);
+  if (tx.nonce > nonce + MAX_NONCE_DISTANCE)
+    throw refusal(Reason.nonceTooFar, `next nonce ${nonce}, tx nonce ${tx.nonce}`);
   const cost = BigInt(tx.gasLimit) * tx.maxFeePerGas + tx.value;
   const balance = BigInt(toHex(balanceWord!));
   if (balance < cost) throw refusal(Reason.insufficientFunds, `have ${balance} want ${cost}`);
   // The base fee falls by an eighth per block at the most, so a cap below half of it would wait for long.
-  if (tx.maxFeePerGas * 2n < nextBaseFee(context)) throw refusal(Reason.underpriced, `max fee per gas ${tx.maxFeePerGas}, base fee ${nextBaseFee(context)}`);
+  if (tx.maxFeePerGas * 2n < nextBaseFee(context))
+    throw refusal(Reason.underpriced, `max fee per gas ${tx.maxFeePerGas}, base fee ${nextBaseFee(context)}`);
 }
