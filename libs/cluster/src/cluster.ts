@@ -11,7 +11,7 @@ import { type EmbeddedStreams, startEmbeddedStreams } from "./embedded-streams.t
 import type { ClusterOptions, ServiceKind } from "./options.ts";
 import { requirePort } from "./ports.ts";
 import { type RunFile, removeRunFile, writeRunFile } from "./run-file.ts";
-import { type Addresses, serviceCommand, serviceFlags } from "./service-command.ts";
+import { type Addresses, SERVICE_ENVIRONMENT, serviceCommand, serviceFlags } from "./service-command.ts";
 import { requireServer, type ServerProcess, startNats, startRedis } from "./servers.ts";
 
 export interface ServiceUsage {
@@ -140,7 +140,7 @@ export class Cluster {
     const child = await Child.start({
       name,
       command: [...serviceCommand(kind), ...serviceFlags(kind, index, this.options, this.addresses)],
-      env: { VELARIUM_CHAIN_SECRET: this.addresses.chainSecret },
+      env: { ...SERVICE_ENVIRONMENT, VELARIUM_CHAIN_SECRET: this.addresses.chainSecret },
       logFile: join(this.options.dataDirectory, "logs", `${name}.log`),
       readyTimeoutMs: this.options.readyTimeoutMs,
     });

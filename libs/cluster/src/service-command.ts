@@ -20,9 +20,24 @@ export interface Addresses {
 
 const servicesFolder = fileURLToPath(new URL("../../../services", import.meta.url));
 
+/**
+ * V8 collects garbage on the main thread alone: with a service per core or more, its helper threads only take turns with
+ * other services, and wait for each other meanwhile.
+ */
+const NODE_FLAGS = ["--disable-warning=ExperimentalWarning", "--single-threaded-gc"];
+
+/**
+ * For glibc (others ignore it): batches of up to 32 MiB come from memory that the process has, and up to 128 MiB of what is
+ * freed stays with it. Otherwise every batch above 128 KiB is mapped and unmapped anew, at 0.6 µs per page of 4 KiB.
+ */
+export const SERVICE_ENVIRONMENT: Readonly<Record<string, string>> = {
+  MALLOC_MMAP_THRESHOLD_: String(32 * 2 ** 20),
+  MALLOC_TRIM_THRESHOLD_: String(128 * 2 ** 20),
+};
+
 /** Runs under the Node that runs this program: TypeScript needs no build there. */
 export function serviceCommand(kind: ServiceKind): string[] {
-  return [process.execPath, "--disable-warning=ExperimentalWarning", join(servicesFolder, kind, "src", "main.ts")];
+  return [process.execPath, ...NODE_FLAGS, join(servicesFolder, kind, "src", "main.ts")];
 }
 
 export function serviceFlags(kind: ServiceKind, index: number, options: ClusterOptions, addresses: Addresses): string[] {
