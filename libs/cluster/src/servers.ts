@@ -1,8 +1,9 @@
 /** NATS and Redis for a local cluster: found on PATH and started beside it, or given by URL. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync, constants, mkdirSync, openSync } from "node:fs";
+import { accessSync, closeSync, constants, mkdirSync, openSync } from "node:fs";
 import { connect } from "node:net";
 import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { cpuMsOf } from "./child.ts";
 import { ClusterError } from "./error.ts";
 import { freePort } from "./ports.ts";
@@ -14,6 +15,9 @@ const START_TIMEOUT_MS = 10_000;
 const REACH_TIMEOUT_MS = 5_000;
 const REACH_PAUSE_MS = 250;
 const CONNECT_TIMEOUT_MS = 2_000;
+/** Longer than the guard gives the server. */
+const KILL_AFTER_MS = 8_000;
+const guardProgram = fileURLToPath(new URL("./server-guard.mjs", import.meta.url));
 
 export function findProgram(name: string): string | undefined {
   for (const directory of [...(process.env["PATH"] ?? "").split(delimiter), ...SERVER_DIRECTORIES]) {
@@ -28,11 +32,13 @@ export function findProgram(name: string): string | undefined {
   return undefined;
 }
 
-/** A server that this cluster started and will end. */
+/** A server that this cluster started and will end: run by a guard, which ends it also when this process is killed. */
 export class ServerProcess {
   readonly name: string;
   readonly url: string;
+  /** The guard. */
   private readonly process: ChildProcess;
+  private serverPid = 0;
   private readonly ended: Promise<void>;
   private running = true;
 
@@ -40,16 +46,22 @@ export class ServerProcess {
     this.name = name;
     this.url = url;
     this.process = process;
+    process.on("message", (message: { pid?: number }) => {
+      this.serverPid = message.pid ?? 0;
+    });
     this.ended = new Promise((resolve) => {
-      process.once("exit", () => {
+      const end = (): void => {
         this.running = false;
         resolve();
-      });
+      };
+      process.once("exit", end);
+      process.once("error", end);
     });
   }
 
+  /** Of the server itself; 0 until it has started. */
   get pid(): number {
-    return this.process.pid ?? 0;
+    return this.serverPid;
   }
 
   get alive(): boolean {
@@ -63,15 +75,27 @@ export class ServerProcess {
   async stop(): Promise<void> {
     if (!this.running) return;
     this.process.kill("SIGTERM");
-    const timer = setTimeout(() => this.process.kill("SIGKILL"), 5_000);
+    const timer = setTimeout(() => this.process.kill("SIGKILL"), KILL_AFTER_MS);
     await this.ended;
     clearTimeout(timer);
   }
 }
 
-async function launch(name: string, url: string, port: number, command: string, args: string[], logFile: string): Promise<ServerProcess> {
+async function launch(
+  name: string,
+  url: string,
+  port: number,
+  command: string,
+  args: string[],
+  logFile: string,
+): Promise<ServerProcess> {
   const log = openSync(logFile, "a");
-  const child = spawn(command, args, { stdio: ["ignore", log, log], detached: true });
+  const child = spawn(process.execPath, [guardProgram, command, ...args], {
+    stdio: ["ignore", log, log, "ipc"],
+    // A group of their own: a Ctrl-C meant for the supervisor, which ends the services first, must not reach them.
+    detached: true,
+  });
+  closeSync(log);
   const server = new ServerProcess(name, url, child);
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (!(await canConnect(port))) {
@@ -101,10 +125,16 @@ function canConnect(port: number, host = "127.0.0.1"): Promise<boolean> {
  * Waits until somebody listens at the address of a server that is said to run. The first of several addresses counts.
  * @throws ClusterError `server-unreachable`, also when the URL is none
  */
-export async function requireServer(name: string, url: string, defaultPort: number, option: string): Promise<void> {
+export async function requireServer(
+  name: string,
+  url: string,
+  defaultPort: number,
+  option: string,
+): Promise<void> {
   const first = url.split(",")[0]!.trim();
   const address = URL.parse(first.includes("://") ? first : `tcp://${first}`);
-  if (!address?.hostname) throw new ClusterError("server-unreachable", `${name}: "${url}" is not a URL`, `correct ${option}`);
+  if (!address?.hostname)
+    throw new ClusterError("server-unreachable", `${name}: "${url}" is not a URL`, `correct ${option}`);
   const port = Number(address.port) || defaultPort;
   const deadline = Date.now() + REACH_TIMEOUT_MS;
   // Brackets of an IPv6 address are the URL's.
@@ -137,13 +167,42 @@ export async function startNats(directory: string): Promise<ServerProcess> {
   const store = join(directory, "nats");
   mkdirSync(store, { recursive: true });
   const args = ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", store];
-  return launch("nats-server", `nats://127.0.0.1:${port}`, port, program, args, join(directory, "logs", "nats-server.log"));
+  return launch(
+    "nats-server",
+    `nats://127.0.0.1:${port}`,
+    port,
+    program,
+    args,
+    join(directory, "logs", "nats-server.log"),
+  );
 }
 
 /** redis-server as a pure cache: nothing in it has to survive. */
 export async function startRedis(directory: string): Promise<ServerProcess> {
   const program = requireProgram("redis-server", "--redis-url");
   const port = await freePort();
-  const args = ["--bind", "127.0.0.1", "--port", String(port), "--save", "", "--appendonly", "no", "--dir", directory, "--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"];
-  return launch("redis-server", `redis://127.0.0.1:${port}`, port, program, args, join(directory, "logs", "redis-server.log"));
+  const args = [
+    "--bind",
+    "127.0.0.1",
+    "--port",
+    String(port),
+    "--save",
+    "",
+    "--appendonly",
+    "no",
+    "--dir",
+    directory,
+    "--maxmemory",
+    "256mb",
+    "--maxmemory-policy",
+    "allkeys-lru",
+  ];
+  return launch(
+    "redis-server",
+    `redis://127.0.0.1:${port}`,
+    port,
+    program,
+    args,
+    join(directory, "logs", "redis-server.log"),
+  );
 }
