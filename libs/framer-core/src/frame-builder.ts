@@ -156,8 +156,8 @@ export class FrameBuilder {
     this.addKeys(work.keys);
   }
 
-  /** The packed frame; the builder is empty then. */
-  finish(head: FrameHead): Uint8Array {
+  /** The packed frame; the builder is empty then. `trace`: its traceparent, empty when it is not traced. */
+  finish(head: FrameHead, trace: Uint8Array = EMPTY): Uint8Array {
     this.copyRun();
     const { rows, accesses, rawLength } = this;
     const bytes = encode(Frame, {
@@ -174,7 +174,7 @@ export class FrameBuilder {
       arrivals: this.arrivals.subarray(0, rows),
       attempts: this.attempts.subarray(0, rows),
       verified: this.verified.subarray(0, rows),
-      trace: EMPTY,
+      trace,
     });
     this.rows = this.accesses = this.rawLength = this.keyLength = 0;
     return bytes;

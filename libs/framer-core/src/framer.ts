@@ -72,6 +72,14 @@ export interface FramerStart {
 export interface FramerEffects {
   /** Append to the `frames` stream, in the order of calls. */
   appendFrames(bytes: Uint8Array): void;
+  /** A frame is about to be packed and appended: its traceparent, if it is to be traced. */
+  traceFrame?(
+    block: number,
+    frame: number,
+    transactions: number,
+    tail: number,
+    openedMs: number,
+  ): Uint8Array | undefined;
   /** Give every shard its stripe of the record. Called again for the same block after an epoch change. */
   commit(epoch: number, number: number, record: Uint8Array): void;
   /** Ask the shards for the roots of a block that all of them have already (`rootsRead`). */
@@ -463,7 +471,8 @@ export class Framer {
     };
     this.nextSeq += rows;
     this.stats.frames++;
-    const bytes = this.builder.finish(head);
+    const trace = this.effects.traceFrame?.(head.block, head.frame, rows, tail, openedMs);
+    const bytes = this.builder.finish(head, trace);
     const frame = decode(Frame, bytes);
     block.addFrame(frame);
     this.effects.appendFrames(bytes);

@@ -40,3 +40,4 @@ export {
   type TracingOptions,
   traceparentToBytes,
 } from "./tracing.ts";
+export { addTracing, type TracingSettings } from "./tracing-part.ts";

@@ -11,6 +11,8 @@ import {
 
 export interface TracingOptions {
   readonly service: string;
+  /** Tells services of one kind apart (`service.instance.id`). */
+  readonly instance?: string | undefined;
   /** OTLP gRPC endpoint, `http://host:4317`; tracing is off without one. */
   readonly endpoint?: string | undefined;
   /** Share of traces that this service begins, 0..1; 1 if left out. Traces begun elsewhere keep their decision. */
@@ -23,6 +25,8 @@ export interface TracingOptions {
 export interface FrameSpan {
   /** W3C traceparent for the next service; empty when not traced. */
   readonly traceparent: string;
+  /** False when nothing of it will be exported: do not gather attributes for it. */
+  readonly isRecording: boolean;
   setAttribute(name: string, value: string | number | boolean): void;
   fail(error: unknown): void;
   end(): void;
@@ -30,14 +34,14 @@ export interface FrameSpan {
 
 export interface Tracing {
   readonly enabled: boolean;
-  /** Begins a span, as a child of `traceparent` if there is a valid one. */
-  frameSpan(name: string, traceparent?: string | Uint8Array): FrameSpan;
+  /** Begins a span, as a child of `traceparent` if there is a valid one. `startMs`: ms since 1970, now if left out. */
+  frameSpan(name: string, traceparent?: string | Uint8Array, startMs?: number): FrameSpan;
   /** Exports what is left. */
   stop(): Promise<void>;
 }
 
-const OFF: FrameSpan = { traceparent: "", setAttribute() {}, fail() {}, end() {} };
-const DISABLED: Tracing = { enabled: false, frameSpan: () => OFF, stop: async () => {} };
+const OFF: FrameSpan = { traceparent: "", isRecording: false, setAttribute() {}, fail() {}, end() {} };
+export const DISABLED: Tracing = { enabled: false, frameSpan: () => OFF, stop: async () => {} };
 
 /** Without an endpoint nothing is loaded and a span is one shared object without effect. */
 export async function createTracing(options: TracingOptions): Promise<Tracing> {
@@ -64,6 +68,7 @@ export async function createTracing(options: TracingOptions): Promise<Tracing> {
     resource: resourceFromAttributes({
       "service.name": `velarium-${options.service}`,
       "service.namespace": "velarium",
+      ...(options.instance === undefined ? {} : { "service.instance.id": options.instance }),
     }),
     sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(options.sampleRatio ?? 1) }),
     spanProcessors: [processor],
@@ -71,21 +76,29 @@ export async function createTracing(options: TracingOptions): Promise<Tracing> {
   const tracer = provider.getTracer("velarium");
   return {
     enabled: true,
-    frameSpan: (name, traceparent) => startSpan(tracer, name, traceparent),
+    frameSpan: (name, traceparent, startMs) => startSpan(tracer, name, traceparent, startMs),
     stop: () => provider.shutdown(),
   };
 }
 
-function startSpan(tracer: Tracer, name: string, traceparent: string | Uint8Array | undefined): FrameSpan {
-  const span = tracer.startSpan(name, { kind: SpanKind.INTERNAL }, parentContext(traceparent));
+function startSpan(
+  tracer: Tracer,
+  name: string,
+  traceparent: string | Uint8Array | undefined,
+  startTime: number | undefined,
+): FrameSpan {
+  const options = startTime === undefined ? {} : { startTime };
+  const span = tracer.startSpan(name, { kind: SpanKind.INTERNAL, ...options }, parentContext(traceparent));
   return new RecordedFrameSpan(span);
 }
 
 class RecordedFrameSpan implements FrameSpan {
   readonly #span: Span;
   readonly traceparent: string;
+  readonly isRecording: boolean;
   constructor(span: Span) {
     this.#span = span;
+    this.isRecording = span.isRecording();
     const c = span.spanContext();
     this.traceparent = formatTraceparent(c.traceId, c.spanId, (c.traceFlags & TraceFlags.SAMPLED) !== 0);
   }

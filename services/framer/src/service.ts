@@ -6,13 +6,17 @@ import { DEFAULT_OPTIONS, Framer, type FramerEffects, type FramerOptions } from 
 import { readGenesis } from "@velarium/genesis";
 import { type PackedStream, type RpcServer, serveRpc } from "@velarium/rpc";
 import {
+  addTracing,
   createMetricRegistry,
+  type FrameSpan,
   KitError,
   Lifecycle,
   type Logger,
   type ObservabilityServer,
   type RunnableService,
   serveObservability,
+  type Tracing,
+  traceparentToBytes,
 } from "@velarium/service-kit";
 import { SlotIds } from "@velarium/slots";
 import { connectHub, connectNats, type LogStream, type LogStreams } from "@velarium/streams";
@@ -43,6 +47,9 @@ class FramerService implements RunnableService {
   private readonly options: FramerServiceOptions;
   private readonly log: Logger;
   private readonly shards: ShardLinks;
+  private readonly tracing: Tracing;
+  /** Of the frame that is appended next. */
+  private span: FrameSpan | undefined;
   private framer: Framer | undefined;
   private classes: AnalyzerClasses | undefined;
   private streams: LogStreams | undefined;
@@ -66,6 +73,7 @@ class FramerService implements RunnableService {
     this.lifecycle = new Lifecycle({
       onPartError: (part, error) => log.error({ err: error, part }, "a part did not stop in good order"),
     });
+    this.tracing = addTracing(this.lifecycle, "framer", options);
     this.shards = new ShardLinks(options.shards, options.partitions, {
       onCommitted: (message) => this.guard(() => this.framer?.committed(message)),
       onOpen: (shard) => {
@@ -220,6 +228,7 @@ class FramerService implements RunnableService {
   private effects(): FramerEffects {
     return {
       appendFrames: (bytes) => this.appendFrames(bytes),
+      ...(this.tracing.enabled ? { traceFrame: this.traceFrame.bind(this) } : {}),
       commit: (epoch, number, record) => {
         const stripes = splitRecord(record, this.shards.count, number).map((stripe) =>
           encode(Stripe, { epoch, number, stripe }),
@@ -255,15 +264,39 @@ class FramerService implements RunnableService {
     };
   }
 
+  /** From the frame's first transaction on; `appendFrames` follows at once, and its acknowledgement is the end. */
+  private traceFrame(
+    block: number,
+    frame: number,
+    transactions: number,
+    tail: number,
+    openedMs: number,
+  ): Uint8Array {
+    const span = this.tracing.frameSpan("framer.frame", undefined, openedMs);
+    if (span.isRecording) {
+      span.setAttribute("block", block);
+      span.setAttribute("frame", frame);
+      span.setAttribute("transactions", transactions);
+      span.setAttribute("tail", tail === 1);
+      this.span = span;
+    }
+    return traceparentToBytes(span.traceparent);
+  }
+
   private appendFrames(bytes: Uint8Array): void {
+    const { span } = this;
+    this.span = undefined;
     const number = this.framer ? this.framer.announced + this.framer.blocksInFlight : 0;
     const opens = number !== this.pendingOpen && !this.frameOpens.has(number);
     if (!opens) {
-      this.frames!.append(bytes);
+      this.frames!.append(bytes, span && (() => span.end()));
       return;
     }
     this.pendingOpen = number;
-    this.frames!.append(bytes, (sequence) => this.frameOpens.set(number, sequence));
+    this.frames!.append(bytes, (sequence) => {
+      this.frameOpens.set(number, sequence);
+      span?.end();
+    });
   }
 
   private announce(number: number, chunks: readonly Uint8Array[]): void {
