@@ -178,12 +178,7 @@ export class Resolver {
       const token = this.tokens.take(0, FETCH);
       this.fetches.set(token, { resolve, reject });
       const read = this.reads[shardOfPartition(partitionOfId(hi), this.parts.shards)]!;
-      read.tokens.push(token);
-      read.hi.push(hi);
-      read.lo.push(oneLo[0]!);
-      read.modes.push(mode);
-      read.versions.push(version);
-      read.keys.pushWords(wordsOf(key), 0);
+      read.push(token, hi, oneLo[0]!, mode, version, wordsOf(key), 0);
       this.sendReads();
     });
   }
@@ -302,12 +297,7 @@ export class Resolver {
     const hi = accessHi[access]!;
     const read = this.reads[shardOfPartition(partitionOfId(hi), this.parts.shards)]!;
     const token = this.tokens.take(position, access);
-    read.tokens.push(token);
-    read.hi.push(hi);
-    read.lo.push(accessLo[access]!);
-    read.modes.push(mode);
-    read.versions.push(versions[access]!);
-    read.keys.pushWords(batch.keyWords, access * KEY_WORDS);
+    read.push(token, hi, accessLo[access]!, mode, versions[access]!, batch.keyWords, access * KEY_WORDS);
     if (generation >= 0) {
       read.genSeqs.push(genSeqs[generation]!);
       read.genCounts.push(genCounts[generation]!);

@@ -1,48 +1,89 @@
 /** What goes to one shard, under construction: reads of a dispatch, and what is to be published. */
-import { BytesVector, encode, F64Vector, FixedVector, U8Vector, U32Vector } from "@velarium/columns";
-import { SLOT_KEY_BYTES, WORD_BYTES } from "@velarium/slots";
+import { BytesVector, encode, F64Vector, FixedVector, U32Vector } from "@velarium/columns";
+import { copyWords, KEY_WORDS, SLOT_KEY_BYTES, VALUE_WORDS, WORD_BYTES } from "@velarium/slots";
 import { CodeReads, Publish, SlotReads } from "@velarium/wire";
 import { AMOUNT, type DeltaTable, KEY } from "./delta-table.ts";
 
+/** Rows of a fresh message; it doubles when that is not enough. */
+const INITIAL_ROWS = 1024;
+
+function wider<A extends Uint8Array | Uint32Array | Float64Array>(from: A): A {
+  const out = new (from.constructor as new (items: number) => A)(from.length * 2);
+  out.set(from as never);
+  return out;
+}
+
+/** Rows of columns that grow together: one look at the room per row, then plain stores. */
 export class ReadColumns {
-  readonly tokens = new U32Vector();
-  readonly hi = new U32Vector();
-  readonly lo = new U32Vector();
-  readonly modes = new U8Vector();
-  readonly versions = new F64Vector();
-  readonly keys = new FixedVector(SLOT_KEY_BYTES);
   readonly genSeqs = new F64Vector();
   readonly genCounts = new U32Vector();
   readonly genLasts = new F64Vector();
+  private count = 0;
+  private tokens = new Uint32Array(INITIAL_ROWS);
+  private hi = new Uint32Array(INITIAL_ROWS);
+  private lo = new Uint32Array(INITIAL_ROWS);
+  private modes = new Uint8Array(INITIAL_ROWS);
+  private versions = new Float64Array(INITIAL_ROWS);
+  private keys = new Uint32Array(INITIAL_ROWS * KEY_WORDS);
+
+  /** `keyAt` counts in words. */
+  push(
+    token: number,
+    hi: number,
+    lo: number,
+    mode: number,
+    version: number,
+    keys: Uint32Array,
+    keyAt: number,
+  ): void {
+    const row = this.count++;
+    if (row === this.tokens.length) this.grow();
+    this.tokens[row] = token;
+    this.hi[row] = hi;
+    this.lo[row] = lo;
+    this.modes[row] = mode;
+    this.versions[row] = version;
+    copyWords(this.keys, row * KEY_WORDS, keys, keyAt, KEY_WORDS);
+  }
 
   pack(epoch: number, executor: number): Uint8Array | undefined {
-    if (this.tokens.length === 0) return undefined;
-    const { tokens, hi, lo, modes, versions, keys, genSeqs, genCounts, genLasts } = this;
+    const { count, genSeqs, genCounts, genLasts } = this;
+    if (count === 0) return undefined;
     const bytes = encode(SlotReads, {
       epoch,
       executor,
-      tokens: tokens.view(),
-      hi: hi.view(),
-      lo: lo.view(),
-      modes: modes.view(),
-      versions: versions.view(),
-      keys: keys.view(),
+      tokens: this.tokens.subarray(0, count),
+      hi: this.hi.subarray(0, count),
+      lo: this.lo.subarray(0, count),
+      modes: this.modes.subarray(0, count),
+      versions: this.versions.subarray(0, count),
+      keys: new Uint8Array(this.keys.buffer, 0, count * SLOT_KEY_BYTES),
       genSeqs: genSeqs.view(),
       genCounts: genCounts.view(),
       genLasts: genLasts.view(),
     });
-    for (const column of [tokens, hi, lo, modes, versions, keys, genSeqs, genCounts, genLasts])
-      column.clear();
+    this.count = 0;
+    for (const column of [genSeqs, genCounts, genLasts]) column.clear();
     return bytes;
+  }
+
+  private grow(): void {
+    this.tokens = wider(this.tokens);
+    this.hi = wider(this.hi);
+    this.lo = wider(this.lo);
+    this.modes = wider(this.modes);
+    this.versions = wider(this.versions);
+    this.keys = wider(this.keys);
   }
 }
 
 export class PublishColumns {
-  readonly hi = new U32Vector();
-  readonly lo = new U32Vector();
-  readonly seqs = new F64Vector();
-  readonly keys = new FixedVector(SLOT_KEY_BYTES);
-  readonly values = new FixedVector(WORD_BYTES);
+  private count = 0;
+  private hi = new Uint32Array(INITIAL_ROWS);
+  private lo = new Uint32Array(INITIAL_ROWS);
+  private seqs = new Float64Array(INITIAL_ROWS);
+  private keys = new Uint32Array(INITIAL_ROWS * KEY_WORDS);
+  private values = new Uint32Array(INITIAL_ROWS * VALUE_WORDS);
   readonly codeSeqs = new F64Vector();
   readonly codeHashes = new FixedVector(32, 4);
   readonly codes = new BytesVector();
@@ -53,6 +94,7 @@ export class PublishColumns {
   private readonly deltaKeys = new FixedVector(SLOT_KEY_BYTES);
   private readonly deltaAmounts = new FixedVector(WORD_BYTES);
 
+  /** Places count in words. */
   version(
     hi: number,
     lo: number,
@@ -62,11 +104,13 @@ export class PublishColumns {
     value: Uint32Array,
     valueAt: number,
   ): void {
-    this.hi.push(hi);
-    this.lo.push(lo);
-    this.seqs.push(seq);
-    this.keys.pushWords(keys, keyAt);
-    this.values.pushWords(value, valueAt);
+    const row = this.count++;
+    if (row === this.hi.length) this.grow();
+    this.hi[row] = hi;
+    this.lo[row] = lo;
+    this.seqs[row] = seq;
+    copyWords(this.keys, row * KEY_WORDS, keys, keyAt, KEY_WORDS);
+    copyWords(this.values, row * VALUE_WORDS, value, valueAt, VALUE_WORDS);
   }
 
   /** What the table has of this generation now, which includes all that was published before. */
@@ -80,21 +124,21 @@ export class PublishColumns {
   }
 
   get isEmpty(): boolean {
-    return this.seqs.length === 0 && this.deltaGens.length === 0 && this.codeSeqs.length === 0;
+    return this.count === 0 && this.deltaGens.length === 0 && this.codeSeqs.length === 0;
   }
 
   pack(epoch: number, executor: number, batch: number): Uint8Array {
-    const { hi, lo, seqs, keys, values, codeSeqs, codeHashes, codes } = this;
+    const { count, codeSeqs, codeHashes, codes } = this;
     const { deltaHi, deltaLo, deltaGens, deltaCounts, deltaKeys, deltaAmounts } = this;
     const bytes = encode(Publish, {
       epoch,
       executor,
       batch,
-      hi: hi.view(),
-      lo: lo.view(),
-      seqs: seqs.view(),
-      keys: keys.view(),
-      values: values.view(),
+      hi: this.hi.subarray(0, count),
+      lo: this.lo.subarray(0, count),
+      seqs: this.seqs.subarray(0, count),
+      keys: new Uint8Array(this.keys.buffer, 0, count * SLOT_KEY_BYTES),
+      values: new Uint8Array(this.values.buffer, 0, count * WORD_BYTES),
       deltaHi: deltaHi.view(),
       deltaLo: deltaLo.view(),
       deltaGens: deltaGens.view(),
@@ -105,9 +149,18 @@ export class PublishColumns {
       codeHashes: codeHashes.view(),
       codes: codes.view(),
     });
-    for (const column of [hi, lo, seqs, keys, values, codeSeqs, codeHashes, codes]) column.clear();
+    this.count = 0;
+    for (const column of [codeSeqs, codeHashes, codes]) column.clear();
     for (const column of [deltaHi, deltaLo, deltaGens, deltaCounts, deltaKeys, deltaAmounts]) column.clear();
     return bytes;
+  }
+
+  private grow(): void {
+    this.hi = wider(this.hi);
+    this.lo = wider(this.lo);
+    this.seqs = wider(this.seqs);
+    this.keys = wider(this.keys);
+    this.values = wider(this.values);
   }
 }
 

@@ -60,13 +60,19 @@ export class SlotCache {
   }
 
   /**
-   * Brings the heads of buckets that are about to be searched near the processor: independent loads in a row overlap,
-   * where searches one after another would each wait for memory.
+   * Brings buckets that are about to be searched near the processor, all heads, then the rows that may be meant:
+   * independent loads in a row overlap, where searches one after another would each wait for memory.
    */
   approach(lo: Uint32Array): void {
     const { data, mask } = this;
     let any = 0;
     for (let i = 0; i < lo.length; i++) any |= data[(lo[i]! & mask) * BUCKET_WORDS]!;
+    for (let i = 0; i < lo.length; i++) {
+      const id = lo[i]!;
+      const head = (id & mask) * BUCKET_WORDS;
+      for (let way = 0; way < WAYS; way++)
+        if (data[head + way] === id) any |= data[head + HEAD_WORDS + way * ROW_WORDS]!;
+    }
     this.touched = any;
   }
 
