@@ -230,6 +230,21 @@ describe("other transactions", () => {
     expect(accessesOf(analyzed).get(named(storageKey(token, new Uint8Array(32))))).toBe(AccessKind.W);
   });
 
+  it("declare only their sender's fields when they touch more slots than a frame can name", async () => {
+    const source = new MemorySource();
+    source.deploy(token, hex("60005b805450600101" + "5a61271010600257" + "00")); // reads slots while 10,000 gas are left
+    const many = verified(call(token, { gasLimit: 20_000_000 }), account(1));
+    const some = verified(call(token, { gasLimit: 1_000_000 }), account(2));
+    const { analyzed, analyzer } = await analyse([many, some], source);
+    expect([...analyzed.verdicts]).toEqual([0, 0]);
+    expect(analyzed.accessEnds[0]).toBe(3);
+    expect(analyzed.accessEnds[1]).toBeGreaterThan(400);
+    expect(analyzed.keys.length).toBe(analyzed.accessEnds[1]! * SLOT_KEY_BYTES);
+    const first = [Domain.balance, Domain.nonce, Domain.code].map((d) => named(fieldKey(d, account(1))));
+    expect(first.map((_, i) => named(fixedAt(analyzed.keys, SLOT_KEY_BYTES, i)))).toEqual(first);
+    expect(analyzer.simulation.failures).toBe(1);
+  });
+
   it("declare W on the beneficiary's balance when they read it, D when they credit it", async () => {
     const source = new MemorySource();
     source.deploy(token, hex("41315000")); // BALANCE(COINBASE)
