@@ -103,11 +103,13 @@ export class CommittedReads {
 
   private readonly one = new Uint32Array(VALUE_WORDS);
   private readonly oneKey = new Uint32Array(KEY_WORDS);
+  private readonly oneBytes = new Uint8Array(this.one.buffer);
+  private readonly oneKeyBytes = new Uint8Array(this.oneKey.buffer);
   /** One value at once; valid until the next call. */
   get(key: Uint32Array, at: number): Uint32Array {
     this.total++;
     copyWords(this.oneKey, 0, key, at, KEY_WORDS);
-    this.state.getBatch(new Uint8Array(this.oneKey.buffer), 1, new Uint8Array(this.one.buffer));
+    this.state.getBatch(this.oneKeyBytes, 1, this.oneBytes);
     return this.one;
   }
 }

@@ -34,30 +34,39 @@ export function sortHashes(words: Uint32Array, count: number): Uint32Array {
     if (i > 0 && sorted && compareHashes(words, (i - 1) * 8, words, i * 8) > 0) sorted = false;
   }
   if (sorted) return order;
+  // First words travel with their indices, so that the passes read memory in a row.
   let other = new Uint32Array(count);
+  let firsts = new Uint32Array(count);
+  let otherFirsts = new Uint32Array(count);
+  for (let i = 0; i < count; i++) firsts[i] = words[i * 8]!;
   const starts = new Uint32Array(2049);
   for (let shift = 0; shift < 32; shift += 11) {
     starts.fill(0);
-    for (let i = 0; i < count; i++) starts[((words[i * 8]! >>> shift) & 2047) + 1]!++;
+    for (let i = 0; i < count; i++) starts[((firsts[i]! >>> shift) & 2047) + 1]!++;
     for (let i = 1; i <= 2048; i++) starts[i]! += starts[i - 1]!;
     for (let i = 0; i < count; i++) {
-      const o = order[i]!;
-      other[starts[(words[o * 8]! >>> shift) & 2047]!++] = o;
+      const first = firsts[i]!;
+      const to = starts[(first >>> shift) & 2047]!++;
+      other[to] = order[i]!;
+      otherFirsts[to] = first;
     }
     const swap = order;
     order = other;
     other = swap;
+    const swapFirsts = firsts;
+    firsts = otherFirsts;
+    otherFirsts = swapFirsts;
   }
-  sortTies(words, order, count);
+  sortTies(words, firsts, order, count);
   return order;
 }
 
 /** Sorts runs of equal first words by the whole hash; long runs (crafted keys) by comparison sort, not quadratically. */
-function sortTies(words: Uint32Array, order: Uint32Array, count: number): void {
+function sortTies(words: Uint32Array, firsts: Uint32Array, order: Uint32Array, count: number): void {
   for (let from = 0; from < count; ) {
-    const first = words[order[from]! * 8]!;
+    const first = firsts[from]!;
     let to = from + 1;
-    while (to < count && words[order[to]! * 8] === first) to++;
+    while (to < count && firsts[to] === first) to++;
     if (to - from > 1)
       order.subarray(from, to).sort((a, b) => compareHashes(words, a * 8, words, b * 8) || a - b);
     from = to;

@@ -12,10 +12,13 @@ export class KeyBatch {
   hashes = new Uint32Array(0);
   /** Index in the caller's batch of each key here. */
   indices = new Int32Array(0);
-  /** For the caller: entry of each key, or -1, then its place in the log. */
-  places = new Float64Array(0);
+  /** For the caller: entry of each key, or -1. */
+  numbers = new Float64Array(0);
   private blocks = new Uint32Array(0);
   private digests = new Uint8Array(0);
+  /** Views for batches of one, which are frequent: making views would cost more than the hash. */
+  private oneBlock = new Uint8Array(0);
+  private oneDigest = new Uint8Array(0);
 
   /** Empties the batch and makes room. */
   begin(capacity: number): void {
@@ -24,9 +27,11 @@ export class KeyBatch {
     const size = Math.max(256, Math.ceil(capacity * 1.25));
     this.hashes = new Uint32Array(size * 8);
     this.indices = new Int32Array(size);
-    this.places = new Float64Array(size);
+    this.numbers = new Float64Array(size);
     this.blocks = new Uint32Array(size * BLOCK_WORDS);
     this.digests = new Uint8Array(size * HASH_BYTES);
+    this.oneBlock = new Uint8Array(this.blocks.buffer, 0, BLOCK_WORDS * 4);
+    this.oneDigest = this.digests.subarray(0, HASH_BYTES);
   }
 
   /** Adds the key at `words[at]`, number `index` of the caller's batch. */
@@ -41,10 +46,12 @@ export class KeyBatch {
   hash(): void {
     const { count } = this;
     if (count === 0) return;
-    hashInto(
-      new Uint8Array(this.blocks.buffer, 0, count * BLOCK_WORDS * 4),
-      this.digests.subarray(0, count * HASH_BYTES),
-    );
+    if (count === 1) hashInto(this.oneBlock, this.oneDigest);
+    else
+      hashInto(
+        new Uint8Array(this.blocks.buffer, 0, count * BLOCK_WORDS * 4),
+        this.digests.subarray(0, count * HASH_BYTES),
+      );
     hashesToWords(this.digests, count, this.hashes);
   }
 }

@@ -30,6 +30,8 @@ export interface Changes {
   readonly order: Uint32Array;
   readonly keys: Uint32Array;
   readonly values: Uint32Array;
+  /** Entry of each slot before the block, or -1, by original index; null when not known. */
+  readonly numbers: Float64Array | null;
 }
 
 /** What one block did to a partition, enough to take it back and to read what was before. */
@@ -173,9 +175,13 @@ export class Partition {
     const entries: number[] = [];
     for (let i = from; i < to; i++) {
       const o = c.order[i]!;
-      const exact = index.seek(c.hashes, o * 8);
       let bits = 0;
       for (let j = 0; j < 8; j++) bits |= c.values[o * 8 + j]!;
+      if (bits !== 0 && c.numbers !== null && c.numbers[o]! >= 0) {
+        kinds[i - from] = Change.update;
+        continue;
+      }
+      const exact = index.seek(c.hashes, o * 8);
       let kind: number = Change.none;
       if (bits !== 0) {
         kind = exact ? Change.update : Change.insert;

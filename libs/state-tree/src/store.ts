@@ -77,6 +77,7 @@ export class StateStore {
   /** Keys of the block to come, with their order: see `readForBlock`. */
   private readonly changing = new KeyBatch();
   private changingOrder: Uint32Array | null = null;
+  private positions = new Float64Array(256);
 
   private constructor(options: StateStoreOptions) {
     const partitions = options.partitions ?? 64;
@@ -235,6 +236,7 @@ export class StateStore {
       order,
       keys,
       values: alignedWords(block.values, count * VALUE_BYTES),
+      numbers: block.kept === undefined ? null : this.changing.numbers,
     };
     checkChanges(changes, count);
     return this.applySorted(changes, count, block.record ?? NO_RECORD);
@@ -333,7 +335,7 @@ export class StateStore {
     for (let k = 0; k < batch.count; k++) {
       const slot = this.slotOfPartition[this.partitionOfChange(batch.hashes, k)]!;
       const undos = above === null ? NO_UNDOS : this.partUndos(above, slot);
-      batch.places[k] = this.parts[slot]!.numberAt(batch.hashes, k * 8, undos);
+      batch.numbers[k] = this.parts[slot]!.numberAt(batch.hashes, k * 8, undos);
     }
     this.readValues(batch, target);
     if (target.buffer !== out.buffer) out.set(new Uint8Array(target.buffer));
@@ -351,25 +353,27 @@ export class StateStore {
     for (let n = 0; n < count; n++) {
       const k = order[n]!;
       const slot = this.slotOfPartition[this.partitionOfChange(batch.hashes, k)]!;
-      batch.places[k] = this.parts[slot]!.numberAt(batch.hashes, k * 8, NO_UNDOS);
+      batch.numbers[k] = this.parts[slot]!.numberAt(batch.hashes, k * 8, NO_UNDOS);
     }
     this.readValues(batch, target);
     this.changingOrder = order;
     if (target.buffer !== out.buffer) out.set(new Uint8Array(target.buffer));
   }
 
-  /** Copies the values of the entries in `batch.places` to where the batch was asked; -1 reads as zero. */
+  /** Copies the values of the entries in `batch.numbers` to where the batch was asked; -1 reads as zero. */
   private readValues(batch: KeyBatch, target: Uint32Array): void {
     const { log, parts } = this;
-    const { places, hashes, indices } = batch;
+    const { numbers, hashes, indices } = batch;
+    if (this.positions.length < batch.count) this.positions = new Float64Array(batch.count * 2);
+    const { positions } = this;
     for (let k = 0; k < batch.count; k++) {
-      const number = places[k]!;
-      if (number < 0) continue;
-      places[k] = parts[this.slotOfPartition[this.partitionOfChange(hashes, k)]!]!.positionOf(number);
+      const number = numbers[k]!;
+      positions[k] =
+        number < 0 ? -1 : parts[this.slotOfPartition[this.partitionOfChange(hashes, k)]!]!.positionOf(number);
     }
     for (let k = 0; k < batch.count; k++) {
       const to = indices[k]! * VALUE_WORDS;
-      const position = places[k]!;
+      const position = positions[k]!;
       if (position < 0) {
         clearValue(target, to);
         continue;
@@ -398,6 +402,7 @@ export class StateStore {
         "height-out-of-window",
         `can roll back to ${this.oldestHeight} at the earliest, asked for ${height}`,
       );
+    this.changingOrder = null;
     let cut = this.log.end;
     while (this.lastHeight > height) {
       const undo = this.undos.pop()!;
@@ -524,7 +529,7 @@ export class StateStore {
     if (kept !== undefined) {
       if (order === null || kept.length !== count || (count > 0 && kept[count - 1]! >= batch.count))
         throw new RangeError("changes by index need the keys of a readForBlock just before");
-      return count === batch.count ? order : pick(batch.hashes, order, kept);
+      return count === batch.count ? order : pick(batch, order, kept);
     }
     batch.begin(count);
     for (let i = 0; i < count; i++) batch.add(keys, i * KEY_WORDS, i);
@@ -685,12 +690,13 @@ function alignedTarget(out: Uint8Array, count: number): Uint32Array {
     : new Uint32Array(count * VALUE_WORDS);
 }
 
-/** Moves the hashes `kept` (ascending) to the front, and gives their order. */
-function pick(hashes: Uint32Array, order: Uint32Array, kept: Uint32Array): Uint32Array {
+/** Moves hashes and entries of `kept` (ascending) to the front, and gives their order. */
+function pick({ hashes, numbers }: KeyBatch, order: Uint32Array, kept: Uint32Array): Uint32Array {
   const now = new Int32Array(order.length).fill(-1);
   for (let i = 0; i < kept.length; i++) {
     const k = kept[i]!;
     now[k] = i;
+    numbers[i] = numbers[k]!;
     for (let j = 0; j < 8; j++) hashes[i * 8 + j] = hashes[k * 8 + j]!;
   }
   const picked = new Uint32Array(kept.length);
