@@ -186,7 +186,15 @@ export class TestCluster {
     for (let e = 0; e < executors; e++)
       this.executors.push(
         createExecutorCore(
-          { rules, engine, shards, partitions: PARTITIONS, chainSecret: SECRET, cacheRows },
+          {
+            rules,
+            engine,
+            shards,
+            partitions: PARTITIONS,
+            chainSecret: SECRET,
+            cacheRows,
+            later: (work) => this.post(`e${e}`, work),
+          },
           {
             toShard: (s, bytes) => {
               if (schemaIdOf(bytes) === Publish.id) this.published.push(decode(Publish, bytes));
