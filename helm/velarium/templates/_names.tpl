@@ -1,5 +1,6 @@
+{{/* Short enough that names of pods stay below 63 characters. */}}
 {{- define "velarium.name" -}}
-{{- if contains "velarium" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-velarium" .Release.Name | trunc 40 | trimSuffix "-" }}{{ end }}
+{{- if contains "velarium" .Release.Name }}{{ .Release.Name | trunc 34 | trimSuffix "-" }}{{ else }}{{ printf "%s-velarium" .Release.Name | trunc 34 | trimSuffix "-" }}{{ end }}
 {{- end }}
 
 {{- define "velarium.selector" -}}

@@ -14,6 +14,8 @@ metadata:
 spec:
   terminationGracePeriodSeconds: 60
   automountServiceAccountToken: false
+  # Addresses are given by name; variables of unrelated Services that happen to begin with VELARIUM_ are not wanted.
+  enableServiceLinks: false
   securityContext:
     runAsNonRoot: true
     runAsUser: 1000
@@ -38,16 +40,24 @@ spec:
         {{- end }}
       envFrom:
         - configMapRef: { name: {{ include "velarium.name" $root }} }
+      {{- if has .component (list "framer" "analyzer" "executor") }}
       env:
+        # Only for those that make slot ids.
         - name: VELARIUM_CHAIN_SECRET
           valueFrom:
             secretKeyRef: { name: {{ include "velarium.secretName" $root }}, key: chain-secret }
-        {{- if eq .component "state-shard" }}
+        {{- if eq .component "executor" }}
+        - name: VELARIUM_NAME
+          valueFrom:
+            fieldRef: { fieldPath: metadata.name }
+        {{- end }}
+      {{- else if eq .component "state-shard" }}
+      env:
         # The label exists from Kubernetes 1.28 on.
-        - name: VELARIUM_INDEX
+        - name: VELARIUM_SHARD
           valueFrom:
             fieldRef: { fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']" }
-        {{- end }}
+      {{- end }}
       ports:
         - { name: grpc, containerPort: 7000 }
         - { name: metrics, containerPort: 9464 }
@@ -78,7 +88,11 @@ spec:
         {{- end }}
   volumes:
     - name: genesis
+      {{- if $root.Values.genesisVolume }}
+      {{- toYaml $root.Values.genesisVolume | nindent 6 }}
+      {{- else }}
       configMap: { name: {{ include "velarium.name" $root }}-genesis }
+      {{- end }}
     - name: scratch
       emptyDir: {}
   {{- with $root.Values.nodeSelector }}
