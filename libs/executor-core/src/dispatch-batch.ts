@@ -5,6 +5,7 @@ import { scanTransaction, type TxScan } from "@velarium/tx-codec";
 import { type Dispatch, Shape } from "@velarium/wire";
 import type { AccessArena } from "./access-arena.ts";
 import type { BlockState } from "./block-state.ts";
+import type { DispatchWatch } from "./options.ts";
 
 export type DispatchMessage = Message<typeof Dispatch>;
 
@@ -25,6 +26,8 @@ export class DispatchBatch {
   readonly valueWords: Uint32Array;
   /** Per access that writes: first of those here that wait for it; −1 none. */
   readonly waiters: Int32Array;
+  /** Told when its results are sent, if it is traced. */
+  watch: DispatchWatch | undefined;
   /** Transactions that have not run. */
   unfinished: number;
 
@@ -34,6 +37,7 @@ export class DispatchBatch {
     this.block = block;
     this.count = this.unfinished = message.shapes.length;
     this.isTail = message.tail === 1;
+    this.watch = undefined;
     this.arena = arena;
     this.keys = arena.keys;
     this.keyWords = arena.keyWords;

@@ -112,7 +112,10 @@ export class EpochWindow {
     if (block === undefined)
       throw new ExecutorError("order", `a dispatch of block ${message.block}, which is not open`);
     const arena = this.arenas.take(message.accessHi.length);
-    this.resolver.take(new DispatchBatch(message, block, arena, this.scan));
+    const batch = new DispatchBatch(message, block, arena, this.scan);
+    const { trace, shapes } = message;
+    batch.watch = this.parts.effects.watchDispatch?.(trace, message.block, message.frame, shapes.length);
+    this.resolver.take(batch);
     this.pump();
   }
 
@@ -224,7 +227,9 @@ export class EpochWindow {
 
   private finish(position: number, batch: DispatchBatch): void {
     this.resolver.inFlight.finish(position);
-    if (--batch.unfinished === 0) this.arenas.giveBack(batch.arena);
+    if (--batch.unfinished > 0) return;
+    this.arenas.giveBack(batch.arena);
+    if (batch.watch) this.outbox.watch(batch.watch);
   }
 
   /** Publishes a version, keeps it at hand and hands it to those here that wait for it. */

@@ -9,6 +9,7 @@ export { createExecutorCore } from "./core.ts";
 export {
   DEFAULT_CACHE_ROWS,
   DEFAULT_CODE_CACHE_BYTES,
+  type DispatchWatch,
   type ExecutorOptions,
   type ExecutorStats,
 } from "./options.ts";

@@ -29,6 +29,12 @@ export interface ExecutorOptions {
   readonly clock?: (() => number) | undefined;
 }
 
+/** Accompanies a dispatch through the core, for traces. */
+export interface DispatchWatch {
+  /** The last of its results has been sent. */
+  sent(): void;
+}
+
 /** What the core wants done. Bytes are the receiver's to keep. */
 export interface ExecutorEffects {
   toShard(shard: number, bytes: Uint8Array): void;
@@ -36,6 +42,13 @@ export interface ExecutorEffects {
   toScheduler(bytes: Uint8Array): void;
   /** This epoch cannot go on here: the scheduler's stream must be given up, which begins another. */
   failed(error: Error): void;
+  /** A dispatch has come; undefined when it is not traced. A watch that is let go of has come to nothing. */
+  watchDispatch?(
+    trace: Uint8Array,
+    block: number,
+    frame: number,
+    transactions: number,
+  ): DispatchWatch | undefined;
 }
 
 /** Counters since the start. */

@@ -4,7 +4,7 @@
  */
 import { partitionOfId, shardOfPartition } from "@velarium/slots";
 import type { BlockState } from "./block-state.ts";
-import type { ExecutorEffects, ExecutorStats } from "./options.ts";
+import type { DispatchWatch, ExecutorEffects, ExecutorStats } from "./options.ts";
 import { ReceiptColumns, ResultColumns } from "./outcome-messages.ts";
 import { PublishColumns } from "./shard-messages.ts";
 
@@ -13,13 +13,19 @@ interface AwaitedResults {
   readonly missing: Uint8Array;
   open: number;
   readonly results: Uint8Array;
+  /** Traced dispatches whose last results these are. */
+  readonly watches: readonly DispatchWatch[];
 }
+
+const NO_WATCHES: readonly DispatchWatch[] = [];
 
 export class Outbox {
   readonly results = new ResultColumns();
   readonly receipts = new ReceiptColumns();
   private readonly publications: PublishColumns[] = [];
   private readonly awaited = new Map<number, AwaitedResults>();
+  /** Finished since the last flush. */
+  private watches = NO_WATCHES;
   private batch = 0;
   private receiptsOf = -1;
   private deltasOf: BlockState | undefined;
@@ -88,11 +94,18 @@ export class Outbox {
     publication.codes.push(bytes);
   }
 
+  /** Its last result is here: tell it when that is sent. */
+  watch(watch: DispatchWatch): void {
+    this.watches = [...this.watches, watch];
+  }
+
   flush(): void {
     if (this.receipts.count > 0) this.effects.toFramer(this.receipts.pack(this.epoch, this.receiptsOf));
     if (this.results.count === 0) return;
     this.takeContributions();
     const results = this.results.pack(this.epoch);
+    const { watches } = this;
+    this.watches = NO_WATCHES;
     const missing = new Uint8Array(this.shards);
     const batch = ++this.batch;
     let open = 0;
@@ -103,9 +116,10 @@ export class Outbox {
     }
     if (open === 0) {
       this.effects.toScheduler(results);
+      for (const watch of watches) watch.sent();
       return;
     }
-    this.awaited.set(batch, { missing, open, results });
+    this.awaited.set(batch, { missing, open, results, watches });
     for (let s = 0; s < this.shards; s++) {
       if (missing[s] === 1)
         this.effects.toShard(s, this.publications[s]!.pack(this.epoch, this.executor, batch));
@@ -120,6 +134,7 @@ export class Outbox {
     if (--waiting.open > 0) return;
     this.awaited.delete(batch);
     this.effects.toScheduler(waiting.results);
+    for (const watch of waiting.watches) watch.sent();
   }
 
   private takeContributions(): void {

@@ -33,6 +33,7 @@ import {
   DEFAULT_TLP_WINDOW,
   DEFAULT_WINDOW_SEQS,
   DEFAULT_WINDOW_TRANSACTIONS,
+  type FrameWatch,
   HASH_WINDOW,
   MAX_EXECUTORS,
   MAX_PENDING_BLOCKS,
@@ -48,7 +49,7 @@ import { SeqWindow } from "./window.ts";
 
 type FramesMessage =
   | { readonly kind: "open"; readonly message: Message<typeof BlockOpen> }
-  | { readonly kind: "frame"; readonly message: FrameMessage }
+  | { readonly kind: "frame"; readonly message: FrameMessage; readonly watch: FrameWatch | undefined }
   | { readonly kind: "close"; readonly message: Message<typeof BlockClose> };
 
 export class SchedulerCore {
@@ -92,6 +93,8 @@ export class SchedulerCore {
   /** Next transaction of the tail frame at the head of the backlog. */
   private tailIndex = 0;
   private announcedComplete = -1;
+  /** Traced frames that are dispatched and not complete, in order. */
+  private readonly watched: { readonly lastSeq: number; readonly watch: FrameWatch }[] = [];
 
   constructor(options: SchedulerOptions, effects: SchedulerEffects) {
     this.options = options;
@@ -202,7 +205,10 @@ export class SchedulerCore {
       return;
     }
     this.takeResults(executor, results);
-    if (this.window.advance()) this.progress.complete = this.window.completeThrough;
+    if (this.window.advance()) {
+      this.progress.complete = this.window.completeThrough;
+      if (this.watched.length > 0) this.endWatches();
+    }
     this.completeBlocks();
     this.pump();
   }
@@ -245,7 +251,12 @@ export class SchedulerCore {
   }
 
   private decodeFrames(id: number, bytes: Uint8Array): FramesMessage {
-    if (id === Frame.id) return { kind: "frame", message: decode(Frame, bytes) };
+    if (id === Frame.id) {
+      const message = decode(Frame, bytes);
+      const { trace, block, frame, shapes } = message;
+      const watch = this.effects.watchFrame?.(trace, block, frame, shapes.length);
+      return { kind: "frame", message: watch ? { ...message, trace: watch.trace } : message, watch };
+    }
     if (id === BlockOpen.id) return { kind: "open", message: decode(BlockOpen, bytes) };
     if (id === BlockClose.id) return { kind: "close", message: decode(BlockClose, bytes) };
     throw new SchedulerError("unexpected-message", `schema ${id} in the frames stream`);
@@ -334,8 +345,25 @@ export class SchedulerCore {
     if (entry.kind === "close") return this.closeBlock(entry.message);
     const frame = entry.message;
     if (frame.block <= this.beginning.height) return true;
-    if (frame.tail === 1) return this.takeTail(frame);
-    return this.takeFrame(frame);
+    if (!(frame.tail === 1 ? this.takeTail(frame) : this.takeFrame(frame))) return false;
+    if (entry.watch) this.watchDispatched(frame, entry.watch);
+    return true;
+  }
+
+  private watchDispatched(frame: FrameMessage, watch: FrameWatch): void {
+    const lastSeq = frame.firstSeq + frame.shapes.length - 1;
+    if (lastSeq !== this.window.nextSeq - 1) return; // a repeat
+    watch.dispatched();
+    this.watched.push({ lastSeq, watch });
+    this.endWatches();
+  }
+
+  private endWatches(): void {
+    const { watched } = this;
+    let done = 0;
+    while (done < watched.length && watched[done]!.lastSeq <= this.window.completeThrough)
+      watched[done++]!.watch.completed();
+    if (done > 0) watched.splice(0, done);
   }
 
   private openBlock(open: Message<typeof BlockOpen>): boolean {

@@ -57,6 +57,16 @@ export const MAX_EXECUTORS = 255;
 /** BLOCKHASH reaches this far back. */
 export const HASH_WINDOW = 256;
 
+/** Accompanies a frame through the core, for traces. */
+export interface FrameWatch {
+  /** Traceparent that goes into the frame's dispatches. */
+  readonly trace: Uint8Array;
+  /** All its transactions are with executors. */
+  dispatched(): void;
+  /** All its transactions are complete, and so are all before them. */
+  completed(): void;
+}
+
 /** What the core does to the world. Bytes are encoded messages of libs/wire, never reused. */
 export interface SchedulerEffects {
   toExecutor(executor: number, bytes: Uint8Array): void;
@@ -66,4 +76,6 @@ export interface SchedulerEffects {
   notice(bytes: Uint8Array): void;
   /** The epoch cannot go on: build a new core with `lastEpoch` and read the frames again. Called once. */
   epochLost(reason: string): void;
+  /** A frame has come; undefined when it is not traced. A watch that is let go of has come to nothing. */
+  watchFrame?(trace: Uint8Array, block: number, frame: number, transactions: number): FrameWatch | undefined;
 }

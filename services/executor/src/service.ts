@@ -2,10 +2,11 @@
 import { createEthereumRules } from "@velarium/chain-rules";
 import { encode } from "@velarium/columns";
 import { createReferenceEngine } from "@velarium/engine";
-import { createExecutorCore, type ExecutorStats } from "@velarium/executor-core";
+import { createExecutorCore, type DispatchWatch, type ExecutorStats } from "@velarium/executor-core";
 import { keepsEmptyAccounts, readGenesis } from "@velarium/genesis";
 import { type RpcServer, serveRpc } from "@velarium/rpc";
 import {
+  addTracing,
   createMetricRegistry,
   defineMetrics,
   Lifecycle,
@@ -13,6 +14,7 @@ import {
   type RunnableService,
   type ServiceContext,
   serveObservability,
+  type Tracing,
 } from "@velarium/service-kit";
 import { ExecutorHello } from "@velarium/wire";
 import { Link } from "./link.ts";
@@ -33,6 +35,7 @@ export function createExecutorService({
   let server: RpcServer | undefined;
   let observability: ObservabilityServer | undefined;
 
+  const tracing = addTracing(lifecycle, "executor", options, options.name);
   const core = createExecutorCore(
     {
       rules: createEthereumRules(genesis.config),
@@ -53,6 +56,12 @@ export function createExecutorService({
         log.error({ err: error }, "the epoch cannot go on here: leaving it");
         scheduler.reset();
       },
+      ...(tracing.enabled
+        ? {
+            watchDispatch: (trace: Uint8Array, block: number, frame: number, transactions: number) =>
+              watchDispatch(tracing, trace, block, frame, transactions),
+          }
+        : {}),
     },
   );
   /** Leaving the scheduler's stream begins another epoch, in which everything is repeated. */
@@ -129,6 +138,22 @@ export function createExecutorService({
       ...(observability ? { metrics: `${options.host}:${observability.port}` } : {}),
     }),
   };
+}
+
+/** One span per dispatch: from its arrival until its last results are sent. */
+function watchDispatch(
+  tracing: Tracing,
+  trace: Uint8Array,
+  block: number,
+  frame: number,
+  transactions: number,
+): DispatchWatch | undefined {
+  const span = tracing.frameSpan("executor.frame", trace);
+  if (!span.isRecording) return undefined;
+  span.setAttribute("block", block);
+  span.setAttribute("frame", frame);
+  span.setAttribute("transactions", transactions);
+  return { sent: () => span.end() };
 }
 
 function defineExecutorMetrics(

@@ -5,11 +5,12 @@
 import type { PackedStream } from "@velarium/rpc";
 import {
   createSchedulerCore,
+  type FrameWatch,
   type SchedulerCore,
   type SchedulerOptions,
   type SchedulerStats,
 } from "@velarium/scheduler-core";
-import type { Logger } from "@velarium/service-kit";
+import { type Logger, type Tracing, traceparentToBytes } from "@velarium/service-kit";
 import type { Consumption, LogStream } from "@velarium/streams";
 import type { Link } from "./link.ts";
 
@@ -24,6 +25,7 @@ export interface EpochsOptions {
   readonly core: Omit<SchedulerOptions, "lastEpoch">;
   readonly log: Logger;
   readonly notice: (bytes: Uint8Array) => void;
+  readonly tracing: Tracing;
   /** Whether an epoch runs has changed. */
   readonly onRunning: (running: boolean) => void;
   /** The service cannot go on. */
@@ -149,6 +151,7 @@ export class Epochs {
         toShard: (index, bytes) => this.shards[index]!.send(bytes),
         toFramer: (bytes) => this.framer!.send(bytes),
         notice: this.options.notice,
+        ...(this.options.tracing.enabled ? { watchFrame: this.watchFrame.bind(this) } : {}),
         epochLost: (reason) => {
           this.epochsLost++;
           this.options.log.warn({ epoch: core.epoch, reason }, "epoch lost");
@@ -158,6 +161,26 @@ export class Epochs {
       },
     );
     return core;
+  }
+
+  /** One span per frame: from its receipt until it and all before it are complete. */
+  private watchFrame(
+    trace: Uint8Array,
+    block: number,
+    frame: number,
+    transactions: number,
+  ): FrameWatch | undefined {
+    const span = this.options.tracing.frameSpan("scheduler.frame", trace);
+    if (!span.isRecording) return undefined;
+    const received = performance.now();
+    span.setAttribute("block", block);
+    span.setAttribute("frame", frame);
+    span.setAttribute("transactions", transactions);
+    return {
+      trace: traceparentToBytes(span.traceparent),
+      dispatched: () => span.setAttribute("dispatched_after_ms", performance.now() - received),
+      completed: () => span.end(),
+    };
   }
 
   private nextEpoch(lost: SchedulerCore): void {

@@ -4,6 +4,7 @@ import { readGenesis } from "@velarium/genesis";
 import { type PackedStream, type RpcServer, serveRpc } from "@velarium/rpc";
 import type { SchedulerStats } from "@velarium/scheduler-core";
 import {
+  addTracing,
   createMetricRegistry,
   KitError,
   Lifecycle,
@@ -41,7 +42,9 @@ export function createSchedulerService(context: {
   let server: RpcServer | undefined;
   let observability: ObservabilityServer | undefined;
 
+  const tracing = addTracing(lifecycle, "scheduler", options);
   const epochs = new Epochs({
+    tracing,
     core: {
       shards: options.shards.length,
       minExecutors: options.executors,
