@@ -44,6 +44,7 @@ const baseFlags: RunFlags = {
   blockGasLimit: 1_500_000_000,
   blockTime: 1_000,
   emptyBlockTime: 12_000,
+  traceRatio: 1,
   set: [],
   workload: "native",
   txs: 1,

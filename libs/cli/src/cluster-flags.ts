@@ -20,6 +20,9 @@ export interface ClusterFlags {
   readonly blockGasLimit: number;
   readonly blockTime: number;
   readonly emptyBlockTime: number;
+  readonly otlpEndpoint?: string;
+  readonly traceRatio: number;
+  readonly metricsPortBase?: number;
   readonly set: readonly string[];
 }
 
@@ -29,6 +32,12 @@ export function wholeNumber(low: number, high = Number.MAX_SAFE_INTEGER): (text:
     if (!Number.isInteger(value) || value < low || value > high) throw new InvalidArgumentError(`expected a whole number from ${low} to ${high}.`);
     return value;
   };
+}
+
+export function fraction(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= 1)) throw new InvalidArgumentError("expected a number from 0 to 1.");
+  return value;
 }
 
 /** Adds the flags; `httpPort` is the default of the JSON-RPC port. */
@@ -48,6 +57,9 @@ export function addClusterFlags(command: Command, httpPort: number): Command {
     .option("--block-gas-limit <gas>", "gas limit of a block", wholeNumber(30_000), 1_500_000_000)
     .option("--block-time <ms>", "seal a block after this time when it has transactions", wholeNumber(10), 1_000)
     .option("--empty-block-time <ms>", "seal an empty block after this time", wholeNumber(10), 12_000)
+    .option("--otlp-endpoint <url>", "send traces of frames to this OTLP gRPC endpoint, for example http://localhost:4317")
+    .option("--trace-ratio <r>", "share of frames that are traced, with --otlp-endpoint", fraction, 1)
+    .option("--metrics-port-base <port>", "Prometheus metrics of every service, on ports counted up from this one; 0 for any free ports", wholeNumber(0, 65_000))
     .addOption(
       new Option("--set <service.flag=value>", "pass a flag on to a service, for example framer.pool-transactions=50000; repeatable")
         .argParser((text: string, all: string[]) => [...all, text])
@@ -84,6 +96,8 @@ export function clusterOptionsOf(flags: ClusterFlags, genesisFile: string, dataD
     grpcPort: flags.grpcPort,
     ...(flags.natsUrl ? { natsUrl: flags.natsUrl } : {}),
     ...(flags.redisUrl ? { redisUrl: flags.redisUrl } : {}),
+    ...(flags.otlpEndpoint ? { otlpEndpoint: flags.otlpEndpoint, traceRatio: flags.traceRatio } : {}),
+    ...(flags.metricsPortBase === undefined ? {} : { metricsPortBase: flags.metricsPortBase }),
     acceptVerified,
     serviceFlags,
   };

@@ -23,6 +23,12 @@ export interface ClusterOptions {
   readonly acceptVerified: boolean;
   /** Flags passed on to services by kind, in their own spelling, for example {framer: {"block-gas-limit": "1500000000"}}. */
   readonly serviceFlags: Readonly<Partial<Record<ServiceKind, Readonly<Record<string, string>>>>>;
+  /** OTLP gRPC endpoint for the traces of all services; they trace nothing without one. */
+  readonly otlpEndpoint?: string;
+  /** Share of frames that are traced, 0..1. */
+  readonly traceRatio?: number;
+  /** Metrics on a port of its own for every service, counted up from here in the order of their start; 0: any free ports. */
+  readonly metricsPortBase?: number;
   readonly readyTimeoutMs: number;
 }
 

@@ -40,6 +40,21 @@ export function serviceCommand(kind: ServiceKind): string[] {
   return [process.execPath, ...NODE_FLAGS, join(servicesFolder, kind, "src", "main.ts")];
 }
 
+/** Ports count up in this order: state shards, framer, scheduler, executors, analyzers, gateway. */
+function metricsPortOf(kind: ServiceKind, index: number, options: ClusterOptions): number {
+  const { metricsPortBase = 0, shards, executors, analyzers } = options;
+  if (metricsPortBase === 0) return 0;
+  const before: Record<ServiceKind, number> = {
+    "state-shard": 0,
+    framer: shards,
+    scheduler: shards + 1,
+    executor: shards + 2,
+    analyzer: shards + 2 + executors,
+    gateway: shards + 2 + executors + analyzers,
+  };
+  return metricsPortBase + before[kind] + index;
+}
+
 export function serviceFlags(kind: ServiceKind, index: number, options: ClusterOptions, addresses: Addresses): string[] {
   const flags: Record<string, string> = { host: options.host, genesis: options.genesisFile };
   const streams = (): void => {
@@ -79,6 +94,12 @@ export function serviceFlags(kind: ServiceKind, index: number, options: ClusterO
       if (options.acceptVerified) flags["accept-verified"] = "true";
       break;
   }
+  const { otlpEndpoint, traceRatio, metricsPortBase } = options;
+  if (otlpEndpoint !== undefined) {
+    flags["otlp-endpoint"] = otlpEndpoint;
+    if (traceRatio !== undefined) flags["trace-ratio"] = String(traceRatio);
+  }
+  if (metricsPortBase !== undefined) flags["metrics-port"] = String(metricsPortOf(kind, index, options));
   Object.assign(flags, options.serviceFlags[kind]);
   return Object.entries(flags).flatMap(([name, value]) => (value === "true" ? [`--${name}`] : [`--${name}`, value]));
 }

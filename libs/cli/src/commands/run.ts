@@ -8,7 +8,7 @@ import { renderHtml, renderTable } from "@velarium/report";
 import { type VerifyReport, verifyExport } from "@velarium/verify";
 import { Workload, type WorkloadBatch, type WorkloadKind } from "@velarium/workloads";
 import { Command, Option } from "commander";
-import { addClusterFlags, type ClusterFlags, clusterOptionsOf, temporaryDataDirectory, wholeNumber } from "../cluster-flags.ts";
+import { addClusterFlags, type ClusterFlags, clusterOptionsOf, fraction, temporaryDataDirectory, wholeNumber } from "../cluster-flags.ts";
 import { scrape } from "../drive/metrics.ts";
 import { drive } from "../drive/run-cluster.ts";
 import { type RunResult, reportOf, runResult, summaryText } from "../drive/run-result.ts";
@@ -35,12 +35,6 @@ export interface RunFlags extends ClusterFlags {
   readonly export?: string;
   readonly report?: string;
 }
-
-const fraction = (text: string): number => {
-  const value = Number(text);
-  if (!(value >= 0 && value <= 1)) throw new UsageError(`expected a number from 0 to 1, got ${text}`);
-  return value;
-};
 
 export function runCommand(): Command {
   const command = new Command("run")
@@ -173,7 +167,7 @@ interface Target {
 }
 
 async function ownCluster(flags: RunFlags, genesisFile: string, data: string, chainId: number, output: Output): Promise<Target> {
-  const metrics = { "metrics-port": "0" };
+  const metrics = flags.metricsPortBase === undefined ? { "metrics-port": "0" } : {};
   const options = clusterOptionsOf(flags, genesisFile, data, flags.verified === true);
   const serviceFlags = { ...options.serviceFlags, scheduler: { ...metrics, ...options.serviceFlags.scheduler }, executor: { ...metrics, ...options.serviceFlags.executor }, analyzer: { ...metrics, ...options.serviceFlags.analyzer } };
   const cluster = await Cluster.start({ ...options, serviceFlags }, chainId, (step) => output.note(`starting ${step} ...`));

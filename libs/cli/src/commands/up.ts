@@ -67,6 +67,7 @@ function describe(cluster: Cluster, chainId: number, data: string, flags: UpFlag
     mode: options.mode,
     data,
     addresses: { ...addresses, chainSecret: undefined },
+    metrics: cluster.endpointsNamed("metrics"),
     ...(flags.dev ? { accounts: devAccounts().map((a) => ({ address: hex(a.address), privateKey: hex(a.privateKey) })) } : {}),
   });
   const transport = options.mode === "local" ? `NATS ${addresses.natsUrl}, Redis ${addresses.redisUrl}` : "embedded: NATS and Redis replaced by memory (--local for the real ones)";
@@ -77,6 +78,9 @@ function describe(cluster: Cluster, chainId: number, data: string, flags: UpFlag
   output.say(`  services   gateway, ${options.analyzers} analyzer(s), framer, scheduler, ${options.executors} executors, ${options.shards} state shards`);
   output.say(`  streams    ${transport}`);
   output.say(`  data       ${data}`);
+  const metrics = cluster.endpointsNamed("metrics");
+  if (metrics.length > 0) output.say(`  metrics    ${metrics.map((address) => `http://${address}/metrics`).join(" ")}`);
+  if (options.otlpEndpoint) output.say(`  traces     ${options.otlpEndpoint}, ${options.traceRatio ?? 1} of the frames`);
   if (flags.dev) describeAccounts(cluster, chainId, output);
   output.say("\nCtrl-C stops it.");
 }
