@@ -1,5 +1,5 @@
 /** Bad input against running clusters: nothing is lost, nothing stops. Every acknowledged transaction has one outcome. */
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { decodeTransaction, recoverSender } from "@velarium/tx-codec";
 import { MAX_TRANSACTION_BYTES, Reason, reasonName } from "@velarium/wire";
 import { scrape } from "../libs/cli/src/drive/metrics.ts";
@@ -8,6 +8,9 @@ import { hasServers, toHex } from "./support/cluster.ts";
 import { contractAt, FUNDED, signed } from "./support/hostile.ts";
 import { IngestClient } from "./support/ingest.ts";
 import type { Outcome } from "./support/outcomes.ts";
+
+// Whole processes start here, maybe beside others.
+jest.setTimeout(120_000);
 
 const names = (verdicts: readonly number[]): string[] =>
   verdicts.map((v) => (v === Reason.none ? "admitted" : reasonName(v)));

@@ -4,9 +4,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { openDataDirectory } from "@velarium/cluster";
 import { hasServers, newDataDirectory } from "./support/cluster.ts";
+
+// Whole processes start here, maybe beside others.
+jest.setTimeout(120_000);
 
 const velarium = new URL("../libs/cli/src/velarium.mjs", import.meta.url).pathname;
 
