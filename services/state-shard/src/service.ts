@@ -1,6 +1,7 @@
 /** Builds a state shard from its parts. */
 import { type RpcServer, serveRpc } from "@velarium/rpc";
 import {
+  addTracing,
   createMetricRegistry,
   defineMetrics,
   Lifecycle,
@@ -20,6 +21,7 @@ export function createStateShard({
 }: ServiceContext<typeof stateShardOptions.definitions>): RunnableService {
   const lifecycle = new Lifecycle();
   const registry = createMetricRegistry({ service: `state-shard-${options.shard}` });
+  const tracing = addTracing(lifecycle, "state-shard", options, `state-shard-${options.shard}`);
   let state: StoredState | undefined;
   let shard: Shard | undefined;
   let server: RpcServer | undefined;
@@ -41,7 +43,7 @@ export function createStateShard({
         },
         "state is open",
       );
-      shard = new Shard(options, state, log, (error) => void lifecycle.fail(error));
+      shard = new Shard(options, state, log, tracing, (error) => void lifecycle.fail(error));
     },
     stop: async () => {
       await shard?.settled().catch(() => {});

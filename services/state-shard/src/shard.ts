@@ -4,7 +4,7 @@
  */
 import { decode, encode, schemaIdOf } from "@velarium/columns";
 import type { PackedStream } from "@velarium/rpc";
-import type { Logger } from "@velarium/service-kit";
+import type { FrameSpan, Logger, Tracing } from "@velarium/service-kit";
 import { ShardCore } from "@velarium/shard-core";
 import {
   CloseBlock,
@@ -31,6 +31,7 @@ export class Shard {
   private readonly options: StateShardOptions;
   private readonly state: StoredState;
   private readonly log: Logger;
+  private readonly tracing: Tracing;
   private readonly onFatal: (error: unknown) => void;
   private readonly executors = new Map<number, PackedStream>();
   private readonly controls = new Set<PackedStream>();
@@ -45,11 +46,13 @@ export class Shard {
     options: StateShardOptions,
     state: StoredState,
     log: Logger,
+    tracing: Tracing,
     onFatal: (error: unknown) => void,
   ) {
     this.options = options;
     this.state = state;
     this.log = log;
+    this.tracing = tracing;
     this.onFatal = onFatal;
     const { store, codes } = state;
     this.core = new ShardCore({
@@ -190,23 +193,28 @@ export class Shard {
     while (!this.isReported && this.unsynced < MAX_UNSYNCED_BLOCKS) {
       const block = this.core.nextCommit();
       if (!block) return;
+      // A trace of its own: what it commits comes from all frames of the block.
+      const span = this.tracing.frameSpan("shard.commit");
+      if (span.isRecording) span.setAttribute("block", block.number);
       const { store, codes } = this.state;
       codes.add(block.codes, this.options.sync);
       setCloseSeq(block.stripe, block.closeSeq);
       store.apply({ height: block.number, ...block.changes, record: block.stripe });
       this.core.committed();
       this.unsynced++;
-      this.persist(block.number, this.core.epoch);
+      this.persist(block.number, this.core.epoch, span);
     }
   }
 
-  private persist(height: number, epoch: number): void {
+  /** `span` ends when the block is durable. */
+  private persist(height: number, epoch: number, span: FrameSpan): void {
     const { store } = this.state;
     this.writing = this.writing.then(async () => {
       if (this.core.epoch !== epoch) return; // rolled back in between
       if (this.options.sync) await store.persistAsync(height);
       else store.persist(height, false);
       this.unsynced--;
+      span.end();
       const message = this.committedMessage(height);
       for (const peer of this.committers) if (!peer.isClosed) peer.send(message);
       if (height % RECLAIM_EVERY === 0)
@@ -232,7 +240,10 @@ export class Shard {
       work();
     } catch (error) {
       const { name } = error as Error;
-      if (name !== "ShardError" && name !== "ColumnError") return this.onFatal(error);
+      if (name !== "ShardError" && name !== "ColumnError") {
+        this.onFatal(error);
+        return;
+      }
       this.log.error({ err: error, peer: peer.peer }, "a peer's message was refused");
       peer.close();
     }
