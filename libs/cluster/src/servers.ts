@@ -89,10 +89,12 @@ async function launch(
   command: string,
   args: string[],
   logFile: string,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<ServerProcess> {
   const log = openSync(logFile, "a");
   const child = spawn(process.execPath, [guardProgram, command, ...args], {
     stdio: ["ignore", log, log, "ipc"],
+    env: { ...env, ...process.env },
     // A group of their own: a Ctrl-C meant for the supervisor, which ends the services first, must not reach them.
     detached: true,
   });
@@ -161,6 +163,12 @@ function requireProgram(program: string, option: string): string {
   );
 }
 
+/**
+ * Half of the cores: the server's scheduler looks for work on every core it may use, and beside a dozen busy services that
+ * search is what the other half costs (2 cores, 40,000 transactions a second: 3.3 µs of CPU for each with one, 4.1-7.6 with both).
+ */
+const natsCores = (): string => String(Math.max(1, availableParallelism() >> 1));
+
 /** nats-server with JetStream; its store lives in `directory` and survives a restart of the cluster. */
 export async function startNats(directory: string): Promise<ServerProcess> {
   const program = requireProgram("nats-server", "--nats-url");
@@ -175,6 +183,7 @@ export async function startNats(directory: string): Promise<ServerProcess> {
     program,
     args,
     join(directory, "logs", "nats-server.log"),
+    { GOMAXPROCS: natsCores() },
   );
 }
 
