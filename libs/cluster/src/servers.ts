@@ -164,8 +164,8 @@ function requireProgram(program: string, option: string): string {
 }
 
 /**
- * Half of the cores: the server's scheduler looks for work on every core it may use, and beside a dozen busy services that
- * search is what the other half costs (2 cores, 40,000 transactions a second: 3.3 µs of CPU for each with one, 4.1-7.6 with both).
+ * Half of the cores: the others have services to run. CPU of the server per transaction at 40,000 a second on 2 busy cores:
+ * 3.3 and 3.4 µs with one, 4.1 and 7.6 with both; few and noisy runs, so measure again before relying on it.
  */
 const natsCores = (): string => String(Math.max(1, availableParallelism() >> 1));
 
