@@ -6,17 +6,19 @@ import { createReferenceEngine } from "@velarium/engine";
 import { readGenesis } from "@velarium/genesis";
 import { dial, type RpcConnection, type RpcServer, serveRpc } from "@velarium/rpc";
 import {
+  addTracing,
   KitError,
   Lifecycle,
   type Logger,
   type ObservabilityServer,
   type RunnableService,
   serveObservability,
+  type Tracing,
 } from "@velarium/service-kit";
 import { SlotIds } from "@velarium/slots";
 import { connectHub, connectNats, type LogStreams } from "@velarium/streams";
 import { Assignment } from "@velarium/wire";
-import { AssignedReader } from "./assigned-reader.ts";
+import { AssignedReader, type ReaderEvents } from "./assigned-reader.ts";
 import { FramerLink } from "./framer-link.ts";
 import { createAnalyzerMetrics, type Observed } from "./metrics.ts";
 import type { AnalyzerServiceOptions } from "./options.ts";
@@ -42,6 +44,7 @@ export function createAnalyzerService(context: {
   const lifecycle = new Lifecycle({
     onPartError: (part, error) => log.error({ err: error, part }, "a part did not stop in good order"),
   });
+  const tracing = addTracing(lifecycle, "analyzer", options);
   const shards: RpcConnection[] = [];
   let streams: LogStreams | undefined;
   let server: RpcServer | undefined;
@@ -104,7 +107,7 @@ export function createAnalyzerService(context: {
         knownRecipientsMaxAgeMs,
       });
       const events = {
-        analyze: analyzer.analyzeBatch.bind(analyzer),
+        analyze: tracedAnalysis(tracing, analyzer.analyzeBatch.bind(analyzer)),
         send: (bytes: Uint8Array) => framer.send(bytes),
         broken: (error: Error) => {
           log.error({ err: error }, "cannot go on with this assignment; asking for another");
@@ -140,6 +143,25 @@ export function createAnalyzerService(context: {
       grpc: server!.address,
       ...(observability ? { metrics: `${options.host}:${observability.port}` } : {}),
     }),
+  };
+}
+
+/** A span, a trace of its own, per message of the tx stream and attempt. */
+function tracedAnalysis(tracing: Tracing, analyze: ReaderEvents["analyze"]): ReaderEvents["analyze"] {
+  if (!tracing.enabled) return analyze;
+  return async (batch, term, streamSeq) => {
+    const span = tracing.frameSpan("analyzer.batch");
+    if (!span.isRecording) return analyze(batch, term, streamSeq);
+    span.setAttribute("stream_seq", streamSeq);
+    span.setAttribute("transactions", batch.raw.ends.length);
+    try {
+      return await analyze(batch, term, streamSeq);
+    } catch (error) {
+      span.fail(error);
+      throw error;
+    } finally {
+      span.end();
+    }
   };
 }
 

@@ -12,6 +12,7 @@ import { decode, encode, fixedAt } from "@velarium/columns";
 import { type Genesis, readGenesis } from "@velarium/genesis";
 import { dial, type RpcConnection, type RpcServer, serveRpc } from "@velarium/rpc";
 import {
+  addTracing,
   createMetricRegistry,
   defineMetrics,
   Lifecycle,
@@ -19,6 +20,7 @@ import {
   type RunnableService,
   type ServiceContext,
   serveObservability,
+  type Tracing,
 } from "@velarium/service-kit";
 import { combinedRoot } from "@velarium/state-tree";
 import { connectHub, connectNats, type LogStream, type LogStreams } from "@velarium/streams";
@@ -44,6 +46,7 @@ import type { gatewayOptions } from "./options.ts";
 import { PendingTransactions } from "./pending.ts";
 import { refusal } from "./rpc-error.ts";
 import { StateReader } from "./state-reader.ts";
+import { tracedLog } from "./traced-log.ts";
 import { gatewayVersion } from "./version.ts";
 
 type Options = OptionValues<(typeof gatewayOptions)["definitions"]>;
@@ -54,7 +57,7 @@ export function createGateway({
   log,
 }: ServiceContext<(typeof gatewayOptions)["definitions"]>): RunnableService {
   const lifecycle = new Lifecycle();
-  const parts = new GatewayParts(options);
+  const parts = new GatewayParts(options, addTracing(lifecycle, "gateway", options));
   const registry = createMetricRegistry({ service: "gateway" });
   const metrics = defineMetrics(registry, {
     requests: {
@@ -152,9 +155,14 @@ export function createGateway({
     lifecycle.add({
       name: "metrics",
       start: async () => {
-        stop = (
-          await serveObservability({ host: options.host, port, registry, state: () => lifecycle.state })
-        ).stop;
+        const server = await serveObservability({
+          host: options.host,
+          port,
+          registry,
+          state: () => lifecycle.state,
+        });
+        parts.metricsAddress = `${options.host}:${server.port}`;
+        stop = () => server.stop();
       },
       stop: () => stop?.(),
     });
@@ -170,6 +178,8 @@ class GatewayParts {
   grpc: RpcServer | undefined;
   http: JsonRpcServer | undefined;
   httpPort = 0;
+  metricsAddress: string | undefined;
+  private readonly tracing: Tracing;
   refresh: NodeJS.Timeout | undefined;
   /** Not its accounts: a million of them, kept, is heap that every collection walks. */
   private readonly genesis: Pick<Genesis, "config" | "header">;
@@ -183,8 +193,9 @@ class GatewayParts {
   private genesisBlock: RpcBlock | undefined;
   private nextAnalyzer = 0;
 
-  constructor(options: Options) {
+  constructor(options: Options, tracing: Tracing) {
     this.options = options;
+    this.tracing = tracing;
     this.index = new BlockIndex({ maxBlocks: options.indexBlocks, maxBytes: options.indexBytes });
     this.pending = new PendingTransactions(options.pendingTransactions);
     const { config, header } = readGenesis(options.genesis);
@@ -208,7 +219,7 @@ class GatewayParts {
     if (natsUrl) this.streams = await connectNats({ servers: natsUrl, prefix, clientName: "gateway" });
     else if (hub) this.streams = await connectHub({ address: hub, prefix });
     else throw refusal(Reason.notReady, "give --nats-url or --hub");
-    this.tx = await this.streams.open("tx");
+    this.tx = tracedLog(await this.streams.open("tx"), this.tracing);
     this.blocks = await this.streams.open("blocks");
     this.genesisBlock = await this.readGenesisBlock();
     this.door = new Admission({
@@ -262,7 +273,11 @@ class GatewayParts {
   }
 
   endpoints(): Record<string, string> {
-    return { grpc: this.grpc?.address ?? "", http: `http://${this.options.host}:${this.httpPort}` };
+    return {
+      grpc: this.grpc?.address ?? "",
+      http: `http://${this.options.host}:${this.httpPort}`,
+      ...(this.metricsAddress ? { metrics: this.metricsAddress } : {}),
+    };
   }
 
   private take(bytes: Uint8Array): void {
