@@ -7,7 +7,7 @@ import { schedulerOptions } from "../../../services/scheduler/src/options.ts";
 import { stateShardOptions } from "../../../services/state-shard/src/options.ts";
 
 interface Schema {
-  readonly definitions: Readonly<Record<string, { readonly env?: string }>>;
+  readonly definitions: object;
   parse(input: { argv: readonly string[]; env: Readonly<Record<string, string>> }): {
     readonly values: object;
     readonly positionals: readonly string[];
@@ -27,7 +27,9 @@ export const serviceNames = Object.keys(schemas).sort();
 
 const environmentNamesOf = (schema: Schema): string[] =>
   Object.entries(schema.definitions).map(
-    ([name, { env }]) => env ?? `VELARIUM_${name.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase()}`,
+    ([name, definition]) =>
+      (definition as { readonly env?: string }).env ??
+      `VELARIUM_${name.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase()}`,
   );
 
 /** Variables among `names` that the service does not read. */
