@@ -16,7 +16,12 @@ import {
   Shape,
   ShardState,
 } from "@velarium/wire";
-import { createSchedulerCore, type SchedulerCore, type SchedulerOptions } from "../src/index.ts";
+import {
+  createSchedulerCore,
+  type SchedulerCore,
+  type SchedulerEffects,
+  type SchedulerOptions,
+} from "../src/index.ts";
 
 export const PARTITIONS = 4;
 /** Beneficiary's balance: partition 1, slot 99. */
@@ -145,7 +150,7 @@ export class World {
   readonly shards: number;
   lost = "";
 
-  constructor(options: Partial<SchedulerOptions> = {}) {
+  constructor(options: Partial<SchedulerOptions> = {}, watch: Pick<SchedulerEffects, "watchFrame"> = {}) {
     this.shards = options.shards ?? 2;
     const record = (to: Sent["to"], index: number, bytes: Uint8Array) =>
       void this.sent.push({ to, index, id: schemaIdOf(bytes), bytes });
@@ -168,6 +173,7 @@ export class World {
         epochLost: (reason) => {
           this.lost = reason;
         },
+        ...watch,
       },
     );
   }
