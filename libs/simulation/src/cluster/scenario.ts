@@ -147,6 +147,9 @@ const words = (...parts: readonly (Uint8Array | number | bigint)[]): Uint8Array 
   return out;
 };
 
+/** What a transaction does: it says nothing about fees and nonces. */
+type Body = Partial<Pick<TxFields, "type" | "to" | "value" | "data" | "authorizationList" | "gasLimit">>;
+
 class Author {
   readonly transactions: Submitted[] = [];
   private readonly random: Random;
@@ -186,14 +189,16 @@ class Author {
     else this.nonces.set(from, next + 1);
     const cap = this.chance(30) ? GWEI : GWEI * BigInt(20 + random.below(80));
     const type = this.pick([0, 1, 2, 2, 2]);
+    const made = this.body(kind, from, nonce);
     const fields: TxFields = {
       type,
+      gasLimit: 21_000,
       chainId: CHAIN_ID,
       nonce,
       gasPrice: cap,
       maxFeePerGas: cap,
       maxPriorityFeePerGas: cap < 2n * GWEI ? 0n : BigInt(random.below(1_000_000_000)),
-      ...this.body(kind, from, nonce),
+      ...made,
     };
     const raw = encodeTransaction(fields, placeholderSignature(from)).slice();
     this.transactions.push({ raw, sender: from, nonce, isUnderdeclared: this.chance(6) });
@@ -206,7 +211,7 @@ class Author {
     return "transfer";
   }
 
-  private body(kind: keyof Mix, from: Uint8Array, nonce: number): Partial<TxFields> {
+  private body(kind: keyof Mix, from: Uint8Array, nonce: number): Body {
     const { random } = this;
     const call = (to: Uint8Array, data: Uint8Array, gasLimit = 120_000) => ({ to, data, gasLimit });
     switch (kind) {
@@ -264,11 +269,11 @@ class Author {
         return { type: 4, to: signerOf(key), data: words(1), gasLimit: 150_000, authorizationList: [signed] };
       }
       default:
-        return { ...this.recipient(from), gasLimit: this.chance(5) ? 60_000 : 21_000 };
+        return { gasLimit: this.chance(5) ? 60_000 : 21_000, ...this.recipient(from) };
     }
   }
 
-  private recipient(from: Uint8Array): Partial<TxFields> {
+  private recipient(from: Uint8Array): Body {
     const { random } = this;
     const to = this.chance(20)
       ? from

@@ -478,20 +478,20 @@ export class WholeCluster {
         // What is on its way when a framer dies may be stored behind the marker of the next one.
         network.post(`framer${life}>frames`, () => void this.frames.push(copy));
       },
-      commit: (epoch, number, record) =>
-        splitRecord(record, this.shards.length, number).forEach((stripe, s) =>
+      commit: (epoch, number, record) => {
+        for (const [s, stripe] of splitRecord(record, this.shards.length, number).entries())
           network.send(`framer${life}>shard${s}`, encode(Stripe, { epoch, number, stripe }), (b) =>
             this.shards[s]!.fromFramer(b),
-          ),
-        ),
-      readRoots: (number) =>
-        this.shards.forEach((shard, s) =>
+          );
+      },
+      readRoots: (number) => {
+        for (const [s, shard] of this.shards.entries())
           network.post(`framer${life}>records${s}`, () => {
             const { roots } = shard.recordAt(number);
             if (isCurrent())
               this.guardFramer(() => this.framer.rootsRead(number, Uint8Array.from(shard.owned), roots));
-          }),
-        ),
+          });
+      },
       announce: (number, chunks, hash) => {
         const parts = chunks.map((chunk) => decode(BlockChunk, chunk).bytes);
         this.remember(number, hexOf(hash), decodeBlockRecord(new Uint8Array(Buffer.concat(parts))));
