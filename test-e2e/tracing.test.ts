@@ -4,7 +4,7 @@ import { Reason } from "@velarium/wire";
 import { privateKeyToAccount } from "viem/accounts";
 import { scrape } from "../libs/cli/src/drive/metrics.ts";
 import { callJsonRpc } from "../libs/cli/src/json-rpc.ts";
-import { accounts, CHAIN_ID, startTestCluster, type TestCluster } from "./support/cluster.ts";
+import { accounts, CHAIN_ID, hasServers, startTestCluster, type TestCluster } from "./support/cluster.ts";
 import { IngestClient } from "./support/ingest.ts";
 import { type CollectedSpan, OtlpCollector } from "./support/otlp-collector.ts";
 
@@ -39,10 +39,16 @@ async function untilIncluded(url: string): Promise<void> {
 /** A cluster, 100 transfers through it, and its end, by which all spans are with the collector. */
 async function spansOfTransfers(
   collector: OtlpCollector,
+  mode: "embedded" | "local",
   traceRatio: number,
   look: (running: TestCluster) => Promise<void>,
 ) {
-  const running = await startTestCluster({ otlpEndpoint: collector.url, traceRatio, metricsPortBase: 0 });
+  const running = await startTestCluster({
+    mode,
+    otlpEndpoint: collector.url,
+    traceRatio,
+    metricsPortBase: 0,
+  });
   try {
     const ingest = await IngestClient.connect(running.cluster.ingestAddress);
     const { verdicts } = await ingest.submit(await transfers());
@@ -55,7 +61,10 @@ async function spansOfTransfers(
   }
 }
 
-describe("a cluster with traces and metrics", () => {
+const modes = hasServers() ? (["embedded", "local"] as const) : (["embedded"] as const);
+if (modes.length === 1) console.log("skipped: traces over NATS (nats-server or redis-server is not on PATH)");
+
+describe.each(modes)("a %s cluster with traces and metrics", (mode) => {
   let collector: OtlpCollector;
   const pages = new Map<string, Map<string, number>>();
   let services = 0;
@@ -65,8 +74,8 @@ describe("a cluster with traces and metrics", () => {
 
   beforeAll(async () => {
     collector = await OtlpCollector.start();
-    await spansOfTransfers(collector, 1, async ({ cluster }) => {
-      services = cluster.usage().length;
+    await spansOfTransfers(collector, mode, 1, async ({ cluster }) => {
+      services = cluster.addresses.shards.length + cluster.options.executors + cluster.options.analyzers + 3;
       for (const address of cluster.endpointsNamed("metrics")) pages.set(address, await scrape(address));
     });
   }, 180_000);
@@ -118,7 +127,7 @@ describe("a cluster with traces and metrics", () => {
 
 it("traces no frame of a cluster whose ratio is 0", async () => {
   const collector = await OtlpCollector.start();
-  await spansOfTransfers(collector, 0, async () => {});
+  await spansOfTransfers(collector, "embedded", 0, async () => {});
   expect(collector.spans).toEqual([]);
   await collector.stop();
 }, 180_000);
