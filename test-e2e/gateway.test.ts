@@ -1,13 +1,37 @@
 /** Unmodified viem and ethers against a whole cluster, embedded and on real NATS and Redis. */
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { token } from "@velarium/contracts";
-import { Contract, ContractFactory, JsonRpcProvider, parseEther as parseEthersEther, Wallet } from "ethers";
-import { type Abi, BaseError, createPublicClient, createWalletClient, defineChain, http, parseEther, publicActions } from "viem";
+import {
+  type Contract,
+  ContractFactory,
+  JsonRpcProvider,
+  parseEther as parseEthersEther,
+  Wallet,
+} from "ethers";
+import {
+  type Abi,
+  BaseError,
+  createPublicClient,
+  createWalletClient,
+  defineChain,
+  http,
+  parseEther,
+  publicActions,
+} from "viem";
 import { privateKeyToAccount } from "viem/accounts";
-import { accounts, CHAIN_ID, hasServers, type Hex, startTestCluster, type TestCluster, toHex } from "./support/cluster.ts";
+import {
+  accounts,
+  CHAIN_ID,
+  type Hex,
+  hasServers,
+  startTestCluster,
+  type TestCluster,
+  toHex,
+} from "./support/cluster.ts";
 
 const modes = hasServers() ? (["embedded", "local"] as const) : (["embedded"] as const);
-if (modes.length === 1) console.log("skipped: gateway on NATS and Redis (nats-server or redis-server is not on PATH)");
+if (modes.length === 1)
+  console.log("skipped: gateway on NATS and Redis (nats-server or redis-server is not on PATH)");
 
 const abi = token.abi as Abi;
 const bytecode = toHex(token.bytecode);
@@ -28,7 +52,12 @@ describe.each(modes)("a %s cluster", (mode) => {
       nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 },
       rpcUrls: { default: { http: [running.url] } },
     });
-    return createWalletClient({ account: privateKeyToAccount(accounts[account]!.privateKey), chain, transport: http(), pollingInterval: 100 }).extend(publicActions);
+    return createWalletClient({
+      account: privateKeyToAccount(accounts[account]!.privateKey),
+      chain,
+      transport: http(),
+      pollingInterval: 100,
+    }).extend(publicActions);
   };
 
   it("lets viem send ether and read it", async () => {
@@ -60,11 +89,17 @@ describe.each(modes)("a %s cluster", (mode) => {
     expect(await client.readContract({ address, abi, functionName: "balanceOf", args: [to] })).toBe(12_345n);
     const logs = await client.getLogs({ address, fromBlock: deployed.blockNumber, toBlock: "latest" });
     expect(logs.map((l) => l.transactionHash)).toContain(sent);
-    await expect(client.simulateContract({ address, abi, functionName: "transfer", args: [to, 10n ** 60n] })).rejects.toThrow(BaseError);
+    await expect(
+      client.simulateContract({ address, abi, functionName: "transfer", args: [to, 10n ** 60n] }),
+    ).rejects.toThrow(BaseError);
   });
 
   it("lets ethers deploy, transfer and read", async () => {
-    const provider = new JsonRpcProvider(running.url, CHAIN_ID, { polling: true, pollingInterval: 100, staticNetwork: true });
+    const provider = new JsonRpcProvider(running.url, CHAIN_ID, {
+      polling: true,
+      pollingInterval: 100,
+      staticNetwork: true,
+    });
     try {
       const wallet = new Wallet(accounts[3]!.privateKey, provider);
       const sent = await wallet.sendTransaction({ to: accounts[4]!.address, value: parseEthersEther("2") });
@@ -81,23 +116,47 @@ describe.each(modes)("a %s cluster", (mode) => {
   });
 
   it("answers bad requests with typed errors and goes on", async () => {
-    const call = async (body: unknown) => (await fetch(running.url, { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body) })).json() as Promise<{ error?: { code: number; message: string } } & { length?: number }>;
-    const request = (method: string, params: unknown[] = []) => call({ jsonrpc: "2.0", id: 1, method, params });
+    const call = async (body: unknown) =>
+      (
+        await fetch(running.url, {
+          method: "POST",
+          body: typeof body === "string" ? body : JSON.stringify(body),
+        })
+      ).json() as Promise<{ error?: { code: number; message: string } } & { length?: number }>;
+    const request = (method: string, params: unknown[] = []) =>
+      call({ jsonrpc: "2.0", id: 1, method, params });
     expect((await call("{")).error?.code).toBe(-32700);
     expect((await call([])).error?.code).toBe(-32600);
     expect((await request("eth_nothing")).error?.code).toBe(-32601);
     expect((await request("eth_getBalance", ["0x12"])).error?.code).toBe(-32602);
-    expect((await request("eth_sendRawTransaction", ["0x02c0"])).error?.message).toMatch(/invalid transaction/);
-    expect((await call(Array.from({ length: 1001 }, () => ({ jsonrpc: "2.0", id: 1, method: "eth_chainId" })))).error?.code).toBe(-32005);
+    expect((await request("eth_sendRawTransaction", ["0x02c0"])).error?.message).toMatch(
+      /invalid transaction/,
+    );
+    expect(
+      (await call(Array.from({ length: 1001 }, () => ({ jsonrpc: "2.0", id: 1, method: "eth_chainId" }))))
+        .error?.code,
+    ).toBe(-32005);
     expect((await call("x".repeat(6 * 1024 * 1024))).error?.code).toBe(-32005);
-    const batch = await call([{ jsonrpc: "2.0", id: 1, method: "eth_chainId" }, { jsonrpc: "2.0", id: 2, method: "no" }]);
+    const batch = await call([
+      { jsonrpc: "2.0", id: 1, method: "eth_chainId" },
+      { jsonrpc: "2.0", id: 2, method: "no" },
+    ]);
     expect(batch).toHaveLength(2);
   });
 
   it("refuses transactions that cannot be right", async () => {
     const client = clientOf(4);
     const account = privateKeyToAccount(accounts[4]!.privateKey);
-    const good = { to: accounts[0]!.address, value: 1n, gas: 21_000n, maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 10n ** 9n, nonce: 0, chainId: CHAIN_ID, type: "eip1559" } as const;
+    const good = {
+      to: accounts[0]!.address,
+      value: 1n,
+      gas: 21_000n,
+      maxFeePerGas: 10n ** 10n,
+      maxPriorityFeePerGas: 10n ** 9n,
+      nonce: 0,
+      chainId: CHAIN_ID,
+      type: "eip1559",
+    } as const;
     const refusalOf = async (fields: Record<string, unknown>): Promise<string> => {
       const raw = await account.signTransaction({ ...good, ...fields } as never);
       return client.sendRawTransaction({ serializedTransaction: raw }).then(
@@ -113,7 +172,9 @@ describe.each(modes)("a %s cluster", (mode) => {
     expect(await refusalOf({ maxFeePerGas: 1n, maxPriorityFeePerGas: 1n })).toMatch(/underpriced/);
     const raw = await account.signTransaction(good);
     const hash = await client.sendRawTransaction({ serializedTransaction: raw });
-    expect(await client.sendRawTransaction({ serializedTransaction: raw }).catch((e: BaseError) => e.details)).toMatch(/already known/);
+    expect(
+      await client.sendRawTransaction({ serializedTransaction: raw }).catch((e: BaseError) => e.details),
+    ).toMatch(/already known/);
     await client.waitForTransactionReceipt({ hash });
     expect(await refusalOf({ value: 2n })).toMatch(/nonce too low/);
   });
@@ -122,16 +183,26 @@ describe.each(modes)("a %s cluster", (mode) => {
     const client = createPublicClient({ transport: http(running.url) });
     await expect(client.getBlock({ blockNumber: 10_000_000n })).rejects.toThrow();
     expect((await client.getBlock({ blockTag: "earliest" })).number).toBe(0n);
-    for (const blockTag of ["latest", "pending", "safe", "finalized"] as const) expect((await client.getBlock({ blockTag })).number).toBeGreaterThanOrEqual(0n);
-    expect((await client.getFeeHistory({ blockCount: 4, rewardPercentiles: [10, 90] })).baseFeePerGas.length).toBeGreaterThan(1);
+    for (const blockTag of ["latest", "pending", "safe", "finalized"] as const)
+      expect((await client.getBlock({ blockTag })).number).toBeGreaterThanOrEqual(0n);
+    expect(
+      (await client.getFeeHistory({ blockCount: 4, rewardPercentiles: [10, 90] })).baseFeePerGas.length,
+    ).toBeGreaterThan(1);
   });
 });
 
 /** The token's constructor: its whole supply goes to the deployer. */
 function constructorArgs(): unknown[] {
-  const constructor = (token.abi as { type: string; inputs?: { name: string; type: string }[] }[]).find((item) => item.type === "constructor");
-  const values: Record<string, unknown> = { uint256: 10n ** 24n, string: "Test", address: accounts[0]!.address, uint8: 18 };
-  return (constructor?.inputs ?? []).map((input) => values[input.type]);
+  const declared = (token.abi as { type: string; inputs?: { name: string; type: string }[] }[]).find(
+    (item) => item.type === "constructor",
+  );
+  const values: Record<string, unknown> = {
+    uint256: 10n ** 24n,
+    string: "Test",
+    address: accounts[0]!.address,
+    uint8: 18,
+  };
+  return (declared?.inputs ?? []).map((input) => values[input.type]);
 }
 
 export type { Hex };

@@ -11,8 +11,18 @@ const directories: string[] = [];
 afterAll(() => directories.forEach((directory) => rmSync(directory, { recursive: true, force: true })));
 
 function clientAt(url: string) {
-  const chain = defineChain({ id: CHAIN_ID, name: "velarium", nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 }, rpcUrls: { default: { http: [url] } } });
-  return createWalletClient({ account: privateKeyToAccount(accounts[0]!.privateKey), chain, transport: http(), pollingInterval: 100 }).extend(publicActions);
+  const chain = defineChain({
+    id: CHAIN_ID,
+    name: "velarium",
+    nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 },
+    rpcUrls: { default: { http: [url] } },
+  });
+  return createWalletClient({
+    account: privateKeyToAccount(accounts[0]!.privateKey),
+    chain,
+    transport: http(),
+    pollingInterval: 100,
+  }).extend(publicActions);
 }
 
 const modes = hasServers() ? (["embedded", "local"] as const) : (["embedded"] as const);
@@ -23,7 +33,9 @@ describe.each(modes)("a stopped and restarted %s cluster", (mode) => {
     directories.push(data);
     const first = await startTestCluster({ mode }, data);
     const client = clientAt(first.url);
-    const receipt = await client.waitForTransactionReceipt({ hash: await client.sendTransaction({ to, value: parseEther("1") }) });
+    const receipt = await client.waitForTransactionReceipt({
+      hash: await client.sendTransaction({ to, value: parseEther("1") }),
+    });
     const before = await client.getBlock({ blockNumber: receipt.blockNumber });
     await first.stop();
 
@@ -31,7 +43,9 @@ describe.each(modes)("a stopped and restarted %s cluster", (mode) => {
     try {
       const again = clientAt(second.url);
       expect(await again.getBalance({ address: to })).toBe(parseEther("1"));
-      const next = await again.waitForTransactionReceipt({ hash: await again.sendTransaction({ to, value: parseEther("2") }) });
+      const next = await again.waitForTransactionReceipt({
+        hash: await again.sendTransaction({ to, value: parseEther("2") }),
+      });
       expect(next.blockNumber).toBeGreaterThan(before.number);
       expect(await again.getBalance({ address: to })).toBe(parseEther("3"));
       expect(await again.getTransactionCount({ address: accounts[0]!.address })).toBe(2);

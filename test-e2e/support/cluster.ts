@@ -36,7 +36,8 @@ export interface TestCluster {
   stop(): Promise<void>;
 }
 
-export const hasServers = (): boolean => findProgram("nats-server") !== undefined && findProgram("redis-server") !== undefined;
+export const hasServers = (): boolean =>
+  findProgram("nats-server") !== undefined && findProgram("redis-server") !== undefined;
 
 export function newDataDirectory(): string {
   const data = mkdtempSync(join(tmpdir(), "velarium-test-"));
@@ -45,7 +46,10 @@ export function newDataDirectory(): string {
 }
 
 /** Starts in `data`, which stays after `stop` unless it was made here. */
-export async function startTestCluster(options: Partial<ClusterOptions> = {}, data?: string): Promise<TestCluster> {
+export async function startTestCluster(
+  options: Partial<ClusterOptions> = {},
+  data?: string,
+): Promise<TestCluster> {
   const directory = data ?? newDataDirectory();
   const cluster = await Cluster.start(
     {

@@ -80,12 +80,16 @@ function reportOf(name: string, kind: Kind, result: RunResult, options: { readon
   const rows = [
     row("sustained throughput", sustained?.transactionsPerSecond ?? 0, "tx/s", {
       target: kind.target,
-      detail: sustained ? `${sustained.blocks} blocks, ${sustained.seconds.toFixed(1)} s after warm-up` : "too few blocks",
+      detail: sustained
+        ? `${sustained.blocks} blocks, ${sustained.seconds.toFixed(1)} s after warm-up`
+        : "too few blocks",
     }),
     row("blocks in that time", sustained?.blocks ?? 0, "blocks", { target: MIN_BLOCKS }),
     row("blocks that pass the full check", verification?.ok ? 100 : 0, "%", {
       target: 100,
-      detail: verification ? `${verification.blocks} blocks, ${verification.transactions} transactions, ${verification.mismatchCount} mismatches, ${verification.seconds.toFixed(0)} s` : "not run",
+      detail: verification
+        ? `${verification.blocks} blocks, ${verification.transactions} transactions, ${verification.mismatchCount} mismatches, ${verification.seconds.toFixed(0)} s`
+        : "not run",
     }),
     row("CPU per transaction", totalCpu, "µs", { detail: "all processes, generator and recorder included" }),
     row("latency p50", result.latencyMs.p50, "ms"),

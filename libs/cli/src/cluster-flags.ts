@@ -2,7 +2,12 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ClusterOptions, defaultClusterOptions, type ServiceKind, serviceKinds } from "@velarium/cluster";
+import {
+  type ClusterOptions,
+  defaultClusterOptions,
+  type ServiceKind,
+  serviceKinds,
+} from "@velarium/cluster";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "./exit-code.ts";
 
@@ -29,14 +34,16 @@ export interface ClusterFlags {
 export function wholeNumber(low: number, high = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text.replaceAll("_", ""));
-    if (!Number.isInteger(value) || value < low || value > high) throw new InvalidArgumentError(`expected a whole number from ${low} to ${high}.`);
+    if (!Number.isInteger(value) || value < low || value > high)
+      throw new InvalidArgumentError(`expected a whole number from ${low} to ${high}.`);
     return value;
   };
 }
 
 export function fraction(text: string): number {
   const value = Number(text);
-  if (text.trim() === "" || !(value >= 0 && value <= 1)) throw new InvalidArgumentError("expected a number from 0 to 1.");
+  if (text.trim() === "" || !(value >= 0 && value <= 1))
+    throw new InvalidArgumentError("expected a number from 0 to 1.");
   return value;
 }
 
@@ -55,20 +62,40 @@ export function addClusterFlags(command: Command, httpPort: number): Command {
     .option("--http-port <port>", "JSON-RPC; 0 for any free port", wholeNumber(0, 65_535), httpPort)
     .option("--grpc-port <port>", "gRPC ingest; 0 for any free port", wholeNumber(0, 65_535), 0)
     .option("--block-gas-limit <gas>", "gas limit of a block", wholeNumber(30_000), 1_500_000_000)
-    .option("--block-time <ms>", "seal a block after this time when it has transactions", wholeNumber(10), 1_000)
+    .option(
+      "--block-time <ms>",
+      "seal a block after this time when it has transactions",
+      wholeNumber(10),
+      1_000,
+    )
     .option("--empty-block-time <ms>", "seal an empty block after this time", wholeNumber(10), 12_000)
-    .option("--otlp-endpoint <url>", "send traces of frames to this OTLP gRPC endpoint, for example http://localhost:4317")
+    .option(
+      "--otlp-endpoint <url>",
+      "send traces of frames to this OTLP gRPC endpoint, for example http://localhost:4317",
+    )
     .option("--trace-ratio <r>", "share of frames that are traced, with --otlp-endpoint", fraction, 1)
-    .option("--metrics-port-base <port>", "Prometheus metrics of every service, on ports counted up from this one; 0 for any free ports", wholeNumber(0, 65_000))
+    .option(
+      "--metrics-port-base <port>",
+      "Prometheus metrics of every service, on ports counted up from this one; 0 for any free ports",
+      wholeNumber(0, 65_000),
+    )
     .addOption(
-      new Option("--set <service.flag=value>", "pass a flag on to a service, for example framer.pool-transactions=50000; repeatable")
+      new Option(
+        "--set <service.flag=value>",
+        "pass a flag on to a service, for example framer.pool-transactions=50000; repeatable",
+      )
         .argParser((text: string, all: string[]) => [...all, text])
         .default([] as string[]),
     );
 }
 
 /** Options of the cluster library from flags. Without --data, state lives in a directory that is made for this run. */
-export function clusterOptionsOf(flags: ClusterFlags, genesisFile: string, dataDirectory: string, acceptVerified: boolean): ClusterOptions {
+export function clusterOptionsOf(
+  flags: ClusterFlags,
+  genesisFile: string,
+  dataDirectory: string,
+  acceptVerified: boolean,
+): ClusterOptions {
   const serviceFlags: Partial<Record<ServiceKind, Record<string, string>>> = {
     framer: {
       "block-gas-limit": String(flags.blockGasLimit),
@@ -81,7 +108,10 @@ export function clusterOptionsOf(flags: ClusterFlags, genesisFile: string, dataD
     const match = /^([a-z-]+)\.([a-z0-9-]+)=(.*)$/s.exec(text);
     if (!match) throw new UsageError(`--set ${text}: expected service.flag=value`);
     const kind = serviceKinds.find((known) => known === match[1]);
-    if (!kind) throw new UsageError(`--set ${text}: there is no service ${match[1]}; there are ${serviceKinds.join(", ")}`);
+    if (!kind)
+      throw new UsageError(
+        `--set ${text}: there is no service ${match[1]}; there are ${serviceKinds.join(", ")}`,
+      );
     serviceFlags[kind] = { ...serviceFlags[kind], [match[2]!]: match[3]! };
   }
   return {

@@ -20,5 +20,11 @@ export function devAccounts(): DevAccount[] {
 }
 
 export function devAllocation(): GenesisAccount[] {
-  return devAccounts().map(({ address }) => ({ address, balance: BALANCE_WEI, nonce: 0n, code: undefined, storage: [] }));
+  return devAccounts().map(({ address }) => ({
+    address,
+    balance: BALANCE_WEI,
+    nonce: 0n,
+    code: undefined,
+    storage: [],
+  }));
 }

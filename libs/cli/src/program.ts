@@ -16,7 +16,9 @@ import { versionText } from "./version.ts";
 
 export function createProgram(): Command {
   const program = new Command("velarium")
-    .description("A horizontally scaled EVM transaction-execution layer whose results equal sequential execution.")
+    .description(
+      "A horizontally scaled EVM transaction-execution layer whose results equal sequential execution.",
+    )
     .version(versionText(), "--version", "version, commit and format versions")
     .exitOverride()
     .enablePositionalOptions()
@@ -44,7 +46,10 @@ export function createProgram(): Command {
 function withSharedFlags(command: Command): void {
   command
     .option("--json", "print the result as JSON")
-    .option("--config <file>", "JSON file with values for the flags of this command, by camel-case name; flags win")
+    .option(
+      "--config <file>",
+      "JSON file with values for the flags of this command, by camel-case name; flags win",
+    )
     .hook("preAction", (_this, action) => applyConfig(action));
 }
 
@@ -61,7 +66,10 @@ function applyConfig(command: Command): void {
   const known = new Map(command.options.map((option) => [option.attributeName(), option]));
   for (const [name, value] of Object.entries(values)) {
     const option = known.get(name);
-    if (!option) throw new UsageError(`--config ${file}: ${command.name()} has no option ${name}; it has ${[...known.keys()].join(", ")}`);
+    if (!option)
+      throw new UsageError(
+        `--config ${file}: ${command.name()} has no option ${name}; it has ${[...known.keys()].join(", ")}`,
+      );
     if (command.getOptionValueSource(name) === "cli") continue;
     const parse = (option as unknown as { parseArg?: (text: string, previous: unknown) => unknown }).parseArg;
     const parsed = parse && !Array.isArray(value) ? parse(String(value), undefined) : value;

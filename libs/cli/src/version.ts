@@ -11,7 +11,9 @@ export interface VersionInfo {
 }
 
 export function versionInfo(): VersionInfo {
-  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
   return {
     version,
     commit: process.env["VELARIUM_COMMIT"] ?? commitOfCheckout(),
@@ -28,7 +30,12 @@ export function versionText(): string {
 
 function commitOfCheckout(): string {
   try {
-    return execFileSync("git", ["rev-parse", "--short=12", "HEAD"], { cwd: new URL(".", import.meta.url), stdio: ["ignore", "pipe", "ignore"] }).toString().trim();
+    return execFileSync("git", ["rev-parse", "--short=12", "HEAD"], {
+      cwd: new URL(".", import.meta.url),
+      stdio: ["ignore", "pipe", "ignore"],
+    })
+      .toString()
+      .trim();
   } catch {
     return "unknown";
   }

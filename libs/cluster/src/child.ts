@@ -43,7 +43,8 @@ export class Child {
       // Ctrl-C reaches the whole process group of a terminal; the supervisor alone decides the order of the drain.
       detached: true,
     });
-    for (const stream of [this.process.stdout!, this.process.stderr!]) stream.on("data", (data: Buffer) => this.keep(data));
+    for (const stream of [this.process.stdout!, this.process.stderr!])
+      stream.on("data", (data: Buffer) => this.keep(data));
     this.ended = new Promise((resolve) => {
       const end = (how: string): void => {
         if (this.exited !== undefined) return;
@@ -121,7 +122,9 @@ export class Child {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.kill();
-        reject(new ClusterError("timeout", `${this.name} was not ready within ${timeoutMs} ms:\n${this.tail()}`));
+        reject(
+          new ClusterError("timeout", `${this.name} was not ready within ${timeoutMs} ms:\n${this.tail()}`),
+        );
       }, timeoutMs);
       const settle = (): void => clearTimeout(timer);
       this.process.on("message", (message: unknown) => {
@@ -134,7 +137,14 @@ export class Child {
       void this.ended.then(() => {
         settle();
         const code = TELLING_EXIT_CODES.find((known) => this.exited === `exit code ${known}`);
-        reject(new ClusterError("service-failed", `${this.name} ended before it was ready (${this.exited}):\n${this.tail()}`, "", code));
+        reject(
+          new ClusterError(
+            "service-failed",
+            `${this.name} ended before it was ready (${this.exited}):\n${this.tail()}`,
+            "",
+            code,
+          ),
+        );
       });
     });
   }

@@ -6,13 +6,13 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Child } from "./child.ts";
 import { openDataDirectory } from "./data-directory.ts";
-import { ClusterError } from "./error.ts";
 import { type EmbeddedStreams, startEmbeddedStreams } from "./embedded-streams.ts";
+import { ClusterError } from "./error.ts";
 import type { ClusterOptions, ServiceKind } from "./options.ts";
 import { requirePort } from "./ports.ts";
 import { type RunFile, removeRunFile, writeRunFile } from "./run-file.ts";
-import { type Addresses, SERVICE_ENVIRONMENT, serviceCommand, serviceFlags } from "./service-command.ts";
 import { requireServer, type ServerProcess, startNats, startRedis } from "./servers.ts";
+import { type Addresses, SERVICE_ENVIRONMENT, serviceCommand, serviceFlags } from "./service-command.ts";
 
 export interface ServiceUsage {
   readonly name: string;
@@ -44,7 +44,11 @@ export class Cluster {
   }
 
   /** Starts everything; nothing is left behind when it fails. @throws ClusterError */
-  static async start(options: ClusterOptions, chainId: number, progress: (step: string) => void = () => {}): Promise<Cluster> {
+  static async start(
+    options: ClusterOptions,
+    chainId: number,
+    progress: (step: string) => void = () => {},
+  ): Promise<Cluster> {
     const data = openDataDirectory(options.dataDirectory, options.genesisFile, options.shards);
     await requirePort(options.httpPort, options.host, "--http-port");
     await requirePort(options.grpcPort, options.host, "--grpc-port");
@@ -90,7 +94,11 @@ export class Cluster {
   }
 
   usage(): ServiceUsage[] {
-    const services = this.children.map((c) => ({ name: c.name, cpuMs: c.cpuMs(), residentBytes: c.residentBytes() }));
+    const services = this.children.map((c) => ({
+      name: c.name,
+      cpuMs: c.cpuMs(),
+      residentBytes: c.residentBytes(),
+    }));
     const servers = this.transport.owned.map((s) => ({ name: s.name, cpuMs: s.cpuMs(), residentBytes: 0 }));
     return [...services, ...servers];
   }
@@ -151,7 +159,10 @@ export class Cluster {
 
   private fail(child: Child): void {
     if (this.stopped) return;
-    const error = new ClusterError("service-exited", `${child.name} ended unexpectedly (${child.exited}):\n${child.tail()}`);
+    const error = new ClusterError(
+      "service-exited",
+      `${child.name} ended unexpectedly (${child.exited}):\n${child.tail()}`,
+    );
     this.failureListener?.(error);
     this.failureListener = undefined;
   }

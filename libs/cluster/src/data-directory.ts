@@ -31,15 +31,25 @@ export function openDataDirectory(path: string, genesisFile: string, shards: num
   const file = join(directory, "cluster-manifest.json");
   const genesisDigest = createHash("sha256").update(readFileSync(genesisFile)).digest("hex");
   if (!existsSync(file)) {
-    const manifest: Manifest = { formatVersion: FORMAT_VERSION, genesisDigest, shards, chainSecret: randomBytes(32).toString("hex") };
+    const manifest: Manifest = {
+      formatVersion: FORMAT_VERSION,
+      genesisDigest,
+      shards,
+      chainSecret: randomBytes(32).toString("hex"),
+    };
     writeFileSync(file, `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600 });
     return { path: directory, chainSecret: manifest.chainSecret, existed: false };
   }
   const manifest = readManifest(file);
   const refuse = (what: string): never => {
-    throw new ClusterError("data-directory", `${directory} ${what}`, "give another directory with --data, or remove this one");
+    throw new ClusterError(
+      "data-directory",
+      `${directory} ${what}`,
+      "give another directory with --data, or remove this one",
+    );
   };
-  if (manifest.formatVersion !== FORMAT_VERSION) refuse(`has format ${manifest.formatVersion}, this program writes ${FORMAT_VERSION}`);
+  if (manifest.formatVersion !== FORMAT_VERSION)
+    refuse(`has format ${manifest.formatVersion}, this program writes ${FORMAT_VERSION}`);
   if (manifest.genesisDigest !== genesisDigest) refuse("belongs to another genesis");
   if (manifest.shards !== shards) refuse(`was made with ${manifest.shards} shards, not ${shards}`);
   return { path: directory, chainSecret: manifest.chainSecret, existed: true };
@@ -49,6 +59,10 @@ function readManifest(file: string): Manifest {
   try {
     return JSON.parse(readFileSync(file, "utf8")) as Manifest;
   } catch (error) {
-    throw new ClusterError("data-directory", `${file} cannot be read: ${(error as Error).message}`, "restore it or give another directory with --data");
+    throw new ClusterError(
+      "data-directory",
+      `${file} cannot be read: ${(error as Error).message}`,
+      "restore it or give another directory with --data",
+    );
   }
 }

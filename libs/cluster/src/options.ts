@@ -32,7 +32,14 @@ export interface ClusterOptions {
   readonly readyTimeoutMs: number;
 }
 
-export const serviceKinds = ["state-shard", "framer", "scheduler", "analyzer", "executor", "gateway"] as const;
+export const serviceKinds = [
+  "state-shard",
+  "framer",
+  "scheduler",
+  "analyzer",
+  "executor",
+  "gateway",
+] as const;
 export type ServiceKind = (typeof serviceKinds)[number];
 
 export const defaultClusterOptions = {

@@ -55,7 +55,12 @@ function metricsPortOf(kind: ServiceKind, index: number, options: ClusterOptions
   return metricsPortBase + before[kind] + index;
 }
 
-export function serviceFlags(kind: ServiceKind, index: number, options: ClusterOptions, addresses: Addresses): string[] {
+export function serviceFlags(
+  kind: ServiceKind,
+  index: number,
+  options: ClusterOptions,
+  addresses: Addresses,
+): string[] {
   const flags: Record<string, string> = { host: options.host, genesis: options.genesisFile };
   const streams = (): void => {
     if (addresses.natsUrl) flags["nats-url"] = addresses.natsUrl;
@@ -65,7 +70,11 @@ export function serviceFlags(kind: ServiceKind, index: number, options: ClusterO
   const shards = addresses.shards.join(",");
   switch (kind) {
     case "state-shard":
-      Object.assign(flags, { shard: String(index), shards: String(options.shards), data: join(options.dataDirectory, `shard-${index}`) });
+      Object.assign(flags, {
+        shard: String(index),
+        shards: String(options.shards),
+        data: join(options.dataDirectory, `shard-${index}`),
+      });
       break;
     case "framer":
       streams();
@@ -76,7 +85,12 @@ export function serviceFlags(kind: ServiceKind, index: number, options: ClusterO
       Object.assign(flags, { shards, framer: addresses.framer!, executors: String(options.executors) });
       break;
     case "executor":
-      Object.assign(flags, { shards, framer: addresses.framer!, scheduler: addresses.scheduler!, name: `executor-${index}` });
+      Object.assign(flags, {
+        shards,
+        framer: addresses.framer!,
+        scheduler: addresses.scheduler!,
+        name: `executor-${index}`,
+      });
       break;
     case "analyzer":
       streams();
@@ -101,5 +115,7 @@ export function serviceFlags(kind: ServiceKind, index: number, options: ClusterO
   }
   if (metricsPortBase !== undefined) flags["metrics-port"] = String(metricsPortOf(kind, index, options));
   Object.assign(flags, options.serviceFlags[kind]);
-  return Object.entries(flags).flatMap(([name, value]) => (value === "true" ? [`--${name}`] : [`--${name}`, value]));
+  return Object.entries(flags).flatMap(([name, value]) =>
+    value === "true" ? [`--${name}`] : [`--${name}`, value],
+  );
 }

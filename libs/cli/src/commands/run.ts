@@ -8,7 +8,14 @@ import { renderHtml, renderTable } from "@velarium/report";
 import { type VerifyReport, verifyExport } from "@velarium/verify";
 import { Workload, type WorkloadBatch, type WorkloadKind } from "@velarium/workloads";
 import { Command, Option } from "commander";
-import { addClusterFlags, type ClusterFlags, clusterOptionsOf, fraction, temporaryDataDirectory, wholeNumber } from "../cluster-flags.ts";
+import {
+  addClusterFlags,
+  type ClusterFlags,
+  clusterOptionsOf,
+  fraction,
+  temporaryDataDirectory,
+  wholeNumber,
+} from "../cluster-flags.ts";
 import { scrape } from "../drive/metrics.ts";
 import { drive } from "../drive/run-cluster.ts";
 import { type RunResult, reportOf, runResult, summaryText } from "../drive/run-result.ts";
@@ -39,21 +46,45 @@ export interface RunFlags extends ClusterFlags {
 export function runCommand(): Command {
   const command = new Command("run")
     .description("feed a generated workload to a cluster of its own (or a running one) and report")
-    .addOption(new Option("--workload <kind>", "what the transactions do").choices(["native", "erc20", "swap", "mixed"]).default("mixed"))
+    .addOption(
+      new Option("--workload <kind>", "what the transactions do")
+        .choices(["native", "erc20", "swap", "mixed"])
+        .default("mixed"),
+    )
     .option("--txs <n>", "transactions", wholeNumber(1), 50_000)
-    .option("--seconds <n>", "feed for this time: verified records without end, signed ones as far as --txs goes", wholeNumber(1))
+    .option(
+      "--seconds <n>",
+      "feed for this time: verified records without end, signed ones as far as --txs goes",
+      wholeNumber(1),
+    )
     .option("--warm-up <s>", "the sustained rate is counted from then on", wholeNumber(0), 2)
     .option("--accounts <n>", "accounts that send and receive", wholeNumber(2), 10_000)
     .option("--hot <n>", "hot addresses (FAFO's skew)", wholeNumber(0), 100)
-    .option("--contention <a>", "probability that an end is a hot address (FAFO's contention ratio)", fraction, 0.2)
+    .option(
+      "--contention <a>",
+      "probability that an end is a hot address (FAFO's contention ratio)",
+      fraction,
+      0.2,
+    )
     .option("--both-ends", "hot receivers as well as hot senders")
     .option("--signed", "real signatures (default)")
     .option("--verified", "records whose signatures an upstream has checked")
     .option("--seed <n>", "same seed, same transactions", wholeNumber(0, 2 ** 32 - 1), 1)
     .option("--batch <n>", "transactions per message", wholeNumber(1, 1024), 512)
-    .option("--in-flight <n>", "transactions acknowledged and not yet in a block, at the most", wholeNumber(1), 100_000)
-    .option("--cluster <dir>", "data directory of a running cluster, made with the genesis of the same workload")
-    .option("--full-check", "re-execute the exported blocks one by one with @ethereumjs/vm and compare everything")
+    .option(
+      "--in-flight <n>",
+      "transactions acknowledged and not yet in a block, at the most",
+      wholeNumber(1),
+      100_000,
+    )
+    .option(
+      "--cluster <dir>",
+      "data directory of a running cluster, made with the genesis of the same workload",
+    )
+    .option(
+      "--full-check",
+      "re-execute the exported blocks one by one with @ethereumjs/vm and compare everything",
+    )
     .option("--export <dir>", "where the blocks go (default: a directory of this run)")
     .option("--report <dir>", "write the result as a page with pictures (index.html) and as report.json");
   return addClusterFlags(command, 0)
@@ -87,12 +118,16 @@ async function runIn(data: string, flags: RunFlags, output: Output): Promise<Run
   if (!flags.cluster) writeGenesis(genesisFile, workloadGenesis(workload, flags.blockGasLimit));
   const batches = pregenerate(workload, flags, output);
   const exportDirectory = flags.export ?? join(data, "export");
-  const target = flags.cluster ? runningCluster(flags.cluster) : await ownCluster(flags, genesisFile, data, workload.options.chainId, output);
+  const target = flags.cluster
+    ? runningCluster(flags.cluster)
+    : await ownCluster(flags, genesisFile, data, workload.options.chainId, output);
   let result: RunResult;
   let follower: Awaited<ReturnType<typeof drive>>["follower"];
   let facts: Parameters<typeof runResult>[0];
   try {
-    const writer = target.cluster ? new BlockExportWriter(exportDirectory, { file: genesisFile }, { chainId: workload.options.chainId }) : undefined;
+    const writer = target.cluster
+      ? new BlockExportWriter(exportDirectory, { file: genesisFile }, { chainId: workload.options.chainId })
+      : undefined;
     const total = flags.seconds ? undefined : flags.txs;
     const progress = output.progress("executing", total ?? flags.seconds!);
     const started = performance.now();
@@ -105,7 +140,11 @@ async function runIn(data: string, flags: RunFlags, output: Output): Promise<Run
       maxInFlight: flags.inFlight,
       fromFirst: target.cluster !== undefined,
       ...(flags.seconds ? { isOver: () => performance.now() - started > flags.seconds! * 1000 } : {}),
-      onProgress: (outcomes, _fed, f) => progress.update(total ? outcomes : Math.min(flags.seconds!, Math.floor((performance.now() - started) / 1000)), `block ${f.blocks.at(-1)?.number ?? 0}`),
+      onProgress: (outcomes, _fed, f) =>
+        progress.update(
+          total ? outcomes : Math.min(flags.seconds!, Math.floor((performance.now() - started) / 1000)),
+          `block ${f.blocks.at(-1)?.number ?? 0}`,
+        ),
     });
     progress.stop();
     const cpu = process.cpuUsage(cpuBefore);
@@ -125,10 +164,18 @@ async function runIn(data: string, flags: RunFlags, output: Output): Promise<Run
   const verification = flags.fullCheck && target.cluster ? await check(exportDirectory, output) : null;
   result = runResult(facts, verification);
   output.say(`\n${summaryText(result)}\n`);
-  output.say(renderTable(["service", "CPU µs per transaction", "memory MiB"], result.cpu.map((c) => [c.name, c.microsPerTransaction.toFixed(1), c.residentMiB || ""])));
+  output.say(
+    renderTable(
+      ["service", "CPU µs per transaction", "memory MiB"],
+      result.cpu.map((c) => [c.name, c.microsPerTransaction.toFixed(1), c.residentMiB || ""]),
+    ),
+  );
   if (flags.report) {
     mkdirSync(flags.report, { recursive: true });
-    writeFileSync(join(flags.report, "index.html"), renderHtml(reportOf(result, follower, `velarium run: ${flags.workload}`)));
+    writeFileSync(
+      join(flags.report, "index.html"),
+      renderHtml(reportOf(result, follower, `velarium run: ${flags.workload}`)),
+    );
     writeFileSync(join(flags.report, "report.json"), `${JSON.stringify(result, null, 2)}\n`);
     output.say(`\nreport: ${join(flags.report, "index.html")}`);
   }
@@ -138,7 +185,15 @@ async function runIn(data: string, flags: RunFlags, output: Output): Promise<Run
 function createWorkload(flags: RunFlags, output: Output): Workload {
   const progress = output.progress("deriving accounts", flags.accounts);
   const workload = new Workload(
-    { kind: flags.workload, accounts: flags.accounts, hot: Math.min(flags.hot, flags.accounts), contention: flags.contention, bothEnds: flags.bothEnds === true, signed: flags.verified !== true, seed: flags.seed },
+    {
+      kind: flags.workload,
+      accounts: flags.accounts,
+      hot: Math.min(flags.hot, flags.accounts),
+      contention: flags.contention,
+      bothEnds: flags.bothEnds === true,
+      signed: flags.verified !== true,
+      seed: flags.seed,
+    },
     (done) => progress.update(done),
   );
   progress.stop();
@@ -147,7 +202,8 @@ function createWorkload(flags: RunFlags, output: Output): Workload {
 
 /** Signing is done beforehand, so that it does not compete with the cluster; verified records are made as they are sent. */
 function pregenerate(workload: Workload, flags: RunFlags, output: Output): Iterable<WorkloadBatch> {
-  if (flags.verified) return generate(workload, flags.seconds ? Number.POSITIVE_INFINITY : flags.txs, flags.batch);
+  if (flags.verified)
+    return generate(workload, flags.seconds ? Number.POSITIVE_INFINITY : flags.txs, flags.batch);
   const progress = output.progress("signing", flags.txs);
   const batches = workload.pregenerate(flags.txs, flags.batch, (done) => progress.update(done));
   progress.stop();
@@ -166,25 +222,53 @@ interface Target {
   readonly metricsAddresses: readonly string[];
 }
 
-async function ownCluster(flags: RunFlags, genesisFile: string, data: string, chainId: number, output: Output): Promise<Target> {
+async function ownCluster(
+  flags: RunFlags,
+  genesisFile: string,
+  data: string,
+  chainId: number,
+  output: Output,
+): Promise<Target> {
   const metrics = flags.metricsPortBase === undefined ? { "metrics-port": "0" } : {};
   const options = clusterOptionsOf(flags, genesisFile, data, flags.verified === true);
-  const serviceFlags = { ...options.serviceFlags, scheduler: { ...metrics, ...options.serviceFlags.scheduler }, executor: { ...metrics, ...options.serviceFlags.executor }, analyzer: { ...metrics, ...options.serviceFlags.analyzer } };
-  const cluster = await Cluster.start({ ...options, serviceFlags }, chainId, (step) => output.note(`starting ${step} ...`));
-  output.note(options.mode === "local" ? "streams and cache: NATS and Redis" : "streams and cache: embedded in memory (--local for NATS and Redis)");
+  const serviceFlags = {
+    ...options.serviceFlags,
+    scheduler: { ...metrics, ...options.serviceFlags.scheduler },
+    executor: { ...metrics, ...options.serviceFlags.executor },
+    analyzer: { ...metrics, ...options.serviceFlags.analyzer },
+  };
+  const cluster = await Cluster.start({ ...options, serviceFlags }, chainId, (step) =>
+    output.note(`starting ${step} ...`),
+  );
+  output.note(
+    options.mode === "local"
+      ? "streams and cache: NATS and Redis"
+      : "streams and cache: embedded in memory (--local for NATS and Redis)",
+  );
   cluster.onFailure((error) => {
     process.stderr.write(`velarium: ${error.message}\n`);
     cluster.kill();
     process.exit(ExitCode.internal);
   });
-  return { cluster, ingestAddress: cluster.ingestAddress, streams: cluster.addresses, metricsAddresses: cluster.endpointsNamed("metrics") };
+  return {
+    cluster,
+    ingestAddress: cluster.ingestAddress,
+    streams: cluster.addresses,
+    metricsAddresses: cluster.endpointsNamed("metrics"),
+  };
 }
 
 function runningCluster(directory: string): Target {
   const running = readRunFile(directory);
   const ingestAddress = running?.services.find((s) => s.name === "gateway")?.endpoints["grpc"];
-  if (!running || !ingestAddress) throw new UsageError(`no cluster runs in ${directory}: start one with velarium up --data ${directory}`);
-  return { cluster: undefined, ingestAddress, streams: running, metricsAddresses: running.services.flatMap((s) => s.endpoints["metrics"] ?? []) };
+  if (!running || !ingestAddress)
+    throw new UsageError(`no cluster runs in ${directory}: start one with velarium up --data ${directory}`);
+  return {
+    cluster: undefined,
+    ingestAddress,
+    streams: running,
+    metricsAddresses: running.services.flatMap((s) => s.endpoints["metrics"] ?? []),
+  };
 }
 
 async function scrapeAll(addresses: readonly string[]): Promise<Map<string, number>> {

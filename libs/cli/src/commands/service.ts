@@ -13,9 +13,14 @@ export function serviceCommand(): Command {
     .helpOption(false)
     .addHelpText("after", "\nExample:\n  velarium service executor --help")
     .action(async (name: string) => {
-      if (!serviceKinds.some((kind) => kind === name)) throw new UsageError(`there is no service ${name}; there are ${serviceKinds.join(", ")}`);
+      if (!serviceKinds.some((kind) => kind === name))
+        throw new UsageError(`there is no service ${name}; there are ${serviceKinds.join(", ")}`);
       const at = process.argv.indexOf(name);
-      process.argv.splice(1, at, new URL(`../../../../services/${name}/src/main.ts`, import.meta.url).pathname);
+      process.argv.splice(
+        1,
+        at,
+        new URL(`../../../../services/${name}/src/main.ts`, import.meta.url).pathname,
+      );
       await import(new URL(`../../../../services/${name}/src/main.ts`, import.meta.url).href);
       await new Promise(() => {}); // the service ends the process
     });

@@ -35,7 +35,11 @@ export class Feeder {
   private failure: Error | undefined;
   private closing = false;
 
-  private constructor(connection: RpcConnection, limits: FeederLimits, onAcknowledged: Feeder["onAcknowledged"]) {
+  private constructor(
+    connection: RpcConnection,
+    limits: FeederLimits,
+    onAcknowledged: Feeder["onAcknowledged"],
+  ) {
     this.connection = connection;
     this.limits = limits;
     this.onAcknowledged = onAcknowledged;
@@ -47,7 +51,11 @@ export class Feeder {
     this.stream.onMessage((bytes) => this.take(decode(IngestAck, bytes)));
   }
 
-  static async connect(address: string, limits: FeederLimits, onAcknowledged: Feeder["onAcknowledged"]): Promise<Feeder> {
+  static async connect(
+    address: string,
+    limits: FeederLimits,
+    onAcknowledged: Feeder["onAcknowledged"],
+  ): Promise<Feeder> {
     return new Feeder(await dial(address), limits, onAcknowledged);
   }
 
@@ -132,5 +140,10 @@ function rowsOf(batch: FeedBatch, rows: readonly number[]): FeedBatch {
     senders.push(batch.senders, row * 20);
     hashes.push(batch.hashes, row * 32);
   }
-  return { raw: raw.view(), senders: senders.view(), hashes: hashes.view(), verified: Uint8Array.from(rows, (row) => batch.verified[row]!) };
+  return {
+    raw: raw.view(),
+    senders: senders.view(),
+    hashes: hashes.view(),
+    verified: Uint8Array.from(rows, (row) => batch.verified[row]!),
+  };
 }

@@ -35,7 +35,11 @@ const DEFAULT_MAX_BATCHES = 32;
 export async function drive(batches: Iterable<FeedBatch>, options: DriveOptions): Promise<Drive> {
   const streams = await connectStreams(options.streams);
   const follower = new BlockFollower(options.writer);
-  const feeder = await Feeder.connect(options.ingestAddress, { maxBatches: options.maxBatches ?? DEFAULT_MAX_BATCHES }, (arrival, _count, atMs) => follower.noteAcknowledged(arrival, atMs));
+  const feeder = await Feeder.connect(
+    options.ingestAddress,
+    { maxBatches: options.maxBatches ?? DEFAULT_MAX_BATCHES },
+    (arrival, _count, atMs) => follower.noteAcknowledged(arrival, atMs),
+  );
   try {
     await follower.follow(streams, options.fromFirst ? "first" : "next");
     const started = performance.now();
@@ -56,7 +60,14 @@ export async function drive(batches: Iterable<FeedBatch>, options: DriveOptions)
       clearInterval(timer);
     }
     options.onProgress?.(follower.outcomes, fed, follower);
-    return { follower, fed, refused: feeder.refused, elapsedMs: performance.now() - started, startedAtMs: started, fedUntilMs };
+    return {
+      follower,
+      fed,
+      refused: feeder.refused,
+      elapsedMs: performance.now() - started,
+      startedAtMs: started,
+      fedUntilMs,
+    };
   } finally {
     follower.stop();
     feeder.close();

@@ -1,6 +1,6 @@
 /** What a run has shown, as one object: the JSON result, and the source of the summary and of the report page. */
 import type { ServiceUsage } from "@velarium/cluster";
-import { formatNumber, renderPairs, type RunReport } from "@velarium/report";
+import { formatNumber, type RunReport, renderPairs } from "@velarium/report";
 import type { VerifyReport } from "@velarium/verify";
 import { type BlockFollower, type FollowedBlock, LATENCY_BINS_MS } from "./follower.ts";
 import type { Drive } from "./run-cluster.ts";
@@ -16,7 +16,11 @@ export interface RunResult {
   readonly transactionsPerSecond: number;
   readonly gasPerSecond: number;
   /** Between the first block after the warm-up and the last one before feeding ended; null when there are fewer than two. */
-  readonly sustained: { readonly seconds: number; readonly blocks: number; readonly transactionsPerSecond: number } | null;
+  readonly sustained: {
+    readonly seconds: number;
+    readonly blocks: number;
+    readonly transactionsPerSecond: number;
+  } | null;
   readonly blocks: number;
   readonly emptyBlocks: number;
   readonly frames: number;
@@ -29,7 +33,11 @@ export interface RunResult {
   readonly usefulWork: number | null;
   readonly latencyMs: { readonly p50: number; readonly p99: number };
   readonly stateRoot: string;
-  readonly cpu: readonly { readonly name: string; readonly microsPerTransaction: number; readonly residentMiB: number }[];
+  readonly cpu: readonly {
+    readonly name: string;
+    readonly microsPerTransaction: number;
+    readonly residentMiB: number;
+  }[];
   readonly verification: VerifyReport | null;
 }
 
@@ -51,14 +59,19 @@ export function runResult(facts: RunFacts, verification: VerifyReport | null): R
   const gas = sum(follower.blocks, (b) => b.gasUsed);
   const seconds = elapsedMs / 1000;
   const metric = (name: string): number => facts.metrics.get(name) ?? 0;
-  const executed = metric("velarium_executor_executed_gas_total") + metric("velarium_analyzer_simulated_gas_total");
+  const executed =
+    metric("velarium_executor_executed_gas_total") + metric("velarium_analyzer_simulated_gas_total");
   const before = new Map(facts.usageBefore.map((u) => [u.name, u.cpuMs]));
   const cpu = facts.usageAfter.map((u) => ({
     name: u.name,
     microsPerTransaction: ((u.cpuMs - (before.get(u.name) ?? 0)) * 1000) / done,
     residentMiB: Math.round(u.residentBytes / 2 ** 20),
   }));
-  cpu.push({ name: "generator and recorder", microsPerTransaction: (facts.generatorCpuMs * 1000) / done, residentMiB: Math.round(process.memoryUsage.rss() / 2 ** 20) });
+  cpu.push({
+    name: "generator and recorder",
+    microsPerTransaction: (facts.generatorCpuMs * 1000) / done,
+    residentMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
+  });
   return {
     config: facts.config,
     transactions: fed,
@@ -96,20 +109,48 @@ function sustainedOf({ drive, warmUpMs }: RunFacts): RunResult["sustained"] {
 }
 
 export function summaryPairs(result: RunResult): [string, string][] {
-  const reasons = (counts: Readonly<Record<string, number>>): string => Object.entries(counts).map(([name, count]) => `${name} ${count}`).join(", ") || "none";
+  const reasons = (counts: Readonly<Record<string, number>>): string =>
+    Object.entries(counts)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(", ") || "none";
   const verification = result.verification;
   return [
-    ["transactions", `${formatNumber(result.included)} included (${formatNumber(result.failed)} failed), rejected: ${reasons(result.rejected)}, refused: ${reasons(result.refusedAtTheDoor)}`],
-    ["throughput", `${formatNumber(result.transactionsPerSecond)} transactions/s, ${formatNumber(result.gasPerSecond / 1e6, 1)} Mgas/s over ${result.seconds.toFixed(1)} s`],
+    [
+      "transactions",
+      `${formatNumber(result.included)} included (${formatNumber(result.failed)} failed), rejected: ${reasons(result.rejected)}, refused: ${reasons(result.refusedAtTheDoor)}`,
+    ],
+    [
+      "throughput",
+      `${formatNumber(result.transactionsPerSecond)} transactions/s, ${formatNumber(result.gasPerSecond / 1e6, 1)} Mgas/s over ${result.seconds.toFixed(1)} s`,
+    ],
     ...(result.sustained && result.sustained.blocks > 4
-      ? ([["sustained", `${formatNumber(result.sustained.transactionsPerSecond)} transactions/s over ${result.sustained.blocks} blocks and ${result.sustained.seconds.toFixed(1)} s after warm-up`]] as [string, string][])
+      ? ([
+          [
+            "sustained",
+            `${formatNumber(result.sustained.transactionsPerSecond)} transactions/s over ${result.sustained.blocks} blocks and ${result.sustained.seconds.toFixed(1)} s after warm-up`,
+          ],
+        ] as [string, string][])
       : []),
-    ["latency", `p50 ${result.latencyMs.p50} ms, p99 ${result.latencyMs.p99} ms, from acknowledgement to announcement`],
+    [
+      "latency",
+      `p50 ${result.latencyMs.p50} ms, p99 ${result.latencyMs.p99} ms, from acknowledgement to announcement`,
+    ],
     ["blocks", `${result.blocks} (${result.emptyBlocks} empty)`],
-    ["frames", `${formatNumber(result.frames)}, ${formatNumber(result.transactionsPerFrame, 1)} transactions each`],
+    [
+      "frames",
+      `${formatNumber(result.frames)}, ${formatNumber(result.transactionsPerFrame, 1)} transactions each`,
+    ],
     ["parallelism", `${formatNumber(result.parallelism, 1)} transactions at once (TLP)`],
-    ["divergences", `${formatNumber(result.divergences)}, ${formatNumber(result.returned)} returned to the pool`],
-    ["useful work", result.usefulWork === null ? "no contract ran" : `${(result.usefulWork * 100).toFixed(1)} % of executed gas`],
+    [
+      "divergences",
+      `${formatNumber(result.divergences)}, ${formatNumber(result.returned)} returned to the pool`,
+    ],
+    [
+      "useful work",
+      result.usefulWork === null
+        ? "no contract ran"
+        : `${(result.usefulWork * 100).toFixed(1)} % of executed gas`,
+    ],
     ["state root", result.stateRoot],
     [
       "full check",
@@ -136,21 +177,33 @@ export function reportOf(result: RunResult, follower: BlockFollower, title: stri
     latency: latencyBins(follower),
     frameFill: frameBins(follower.blocks),
     services: result.cpu.map((c) => ({ name: c.name, cpuMicrosPerTransaction: c.microsPerTransaction })),
-    verdict: result.verification === null ? { isGood: true, text: "Not re-executed (--full-check does)." } : { isGood: result.verification.ok, text: summaryPairs(result).at(-1)![1] },
+    verdict:
+      result.verification === null
+        ? { isGood: true, text: "Not re-executed (--full-check does)." }
+        : { isGood: result.verification.ok, text: summaryPairs(result).at(-1)![1] },
   };
 }
 
-function throughputOf(blocks: readonly FollowedBlock[]): { seconds: number; transactionsPerSecond: number }[] {
+function throughputOf(
+  blocks: readonly FollowedBlock[],
+): { seconds: number; transactionsPerSecond: number }[] {
   return blocks.slice(1).map((block, i) => {
     const span = Math.max(1, block.atMs - blocks[i]!.atMs) / 1000;
-    return { seconds: (block.atMs - blocks[0]!.atMs) / 1000, transactionsPerSecond: block.transactions / span };
+    return {
+      seconds: (block.atMs - blocks[0]!.atMs) / 1000,
+      transactionsPerSecond: block.transactions / span,
+    };
   });
 }
 
 function latencyBins(follower: BlockFollower): { upToMs: number | null; count: number }[] {
   const counts = new Array<number>(LATENCY_BINS_MS.length).fill(0);
-  for (const [ms, count] of follower.latencies()) counts[LATENCY_BINS_MS.findIndex((bound) => ms <= bound)]! += count;
-  return LATENCY_BINS_MS.map((bound, i) => ({ upToMs: Number.isFinite(bound) ? bound : null, count: counts[i]! }));
+  for (const [ms, count] of follower.latencies())
+    counts[LATENCY_BINS_MS.findIndex((bound) => ms <= bound)]! += count;
+  return LATENCY_BINS_MS.map((bound, i) => ({
+    upToMs: Number.isFinite(bound) ? bound : null,
+    count: counts[i]!,
+  }));
 }
 
 const FRAME_BINS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
