@@ -12,4 +12,6 @@ export default {
   modulePathIgnorePatterns: ["<rootDir>/.fixtures", "/build/"],
   testTimeout: 60_000,
   maxWorkers: 2,
+  // A handle that a test forgot must not keep a finished run alive.
+  forceExit: true,
 };
