@@ -6,6 +6,7 @@ export {
 export { type CallOptions, type DialOptions, dial, type HealthStatus, RpcConnection } from "./connection.ts";
 export { CreditGate, type CreditGateOptions } from "./credit-gate.ts";
 export { RpcError, type RpcErrorCode, rpcCodeToStatus } from "./error.ts";
+export { Link, type LinkEvents } from "./link.ts";
 export { fullServiceName, methodPath, PROTO_PACKAGE } from "./names.ts";
 export { decodePacked, encodePacked, PACKED_OVERHEAD_BYTES } from "./packed.ts";
 export { PackedStream, type PackedStreamOptions } from "./packed-stream.ts";

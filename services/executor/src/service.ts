@@ -4,7 +4,7 @@ import { encode } from "@velarium/columns";
 import { createReferenceEngine } from "@velarium/engine";
 import { createExecutorCore, type DispatchWatch, type ExecutorStats } from "@velarium/executor-core";
 import { keepsEmptyAccounts, readGenesis } from "@velarium/genesis";
-import { type RpcServer, serveRpc } from "@velarium/rpc";
+import { Link, type RpcServer, serveRpc } from "@velarium/rpc";
 import {
   addTracing,
   createMetricRegistry,
@@ -17,7 +17,6 @@ import {
   type Tracing,
 } from "@velarium/service-kit";
 import { ExecutorHello } from "@velarium/wire";
-import { Link } from "./link.ts";
 import type { executorOptions } from "./options.ts";
 import { SendPace } from "./send-pace.ts";
 

@@ -2,7 +2,7 @@
  * Runs one core after another: an epoch each. Connections outlive epochs; what a core needs of them at its beginning
  * (hellos, shard states) is given to each anew.
  */
-import type { PackedStream } from "@velarium/rpc";
+import type { Link, PackedStream } from "@velarium/rpc";
 import {
   createSchedulerCore,
   type FrameWatch,
@@ -12,7 +12,6 @@ import {
 } from "@velarium/scheduler-core";
 import { type Logger, type Tracing, traceparentToBytes } from "@velarium/service-kit";
 import type { Consumption, LogStream } from "@velarium/streams";
-import type { Link } from "./link.ts";
 
 interface Executor {
   readonly stream: PackedStream;

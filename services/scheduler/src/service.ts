@@ -1,7 +1,7 @@
 /** Composition of the scheduler: streams, links to shards and framer, server, core. */
 import { createEthereumRules } from "@velarium/chain-rules";
 import { readGenesis } from "@velarium/genesis";
-import { type PackedStream, type RpcServer, serveRpc } from "@velarium/rpc";
+import { Link, type PackedStream, type RpcServer, serveRpc } from "@velarium/rpc";
 import type { SchedulerStats } from "@velarium/scheduler-core";
 import {
   addTracing,
@@ -16,7 +16,6 @@ import {
 import { connectHub, connectNats, type LogStreams } from "@velarium/streams";
 import { Epochs } from "./epochs.ts";
 import { feeRuleOf } from "./fee-rule.ts";
-import { Link } from "./link.ts";
 import { defineSchedulerMetrics } from "./metrics.ts";
 import type { SchedulerServiceOptions } from "./options.ts";
 

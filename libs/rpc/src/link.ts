@@ -1,8 +1,11 @@
 /** A stream to another service that is opened again whenever it ends. */
-import { dial, type PackedStream, type RpcConnection } from "@velarium/rpc";
+import { dial, type RpcConnection } from "./connection.ts";
+import type { PackedStream } from "./packed-stream.ts";
 
 export interface LinkEvents {
-  onOpen(): void;
+  /** False: not yet, another attempt follows. Asked before the stream is opened again. */
+  mayOpen?(): boolean;
+  onOpen?(): void;
   onMessage(bytes: Uint8Array): void;
   /** The stream is gone; another is on its way. */
   onLost(error: Error | undefined): void;
@@ -40,13 +43,18 @@ export class Link {
 
   /** Sends, unless the stream is gone: then `onLost` has been or will be called. */
   send(bytes: Uint8Array): void {
-    if (!this.isOpen) return;
-    this.stream!.send(bytes);
+    if (this.isOpen) this.stream!.send(bytes);
+  }
+
+  /** Ends the stream, so that the other side notices and a fresh one begins. */
+  reset(): void {
+    this.stream?.close();
   }
 
   stop(): void {
     this.stopped = true;
     clearTimeout(this.timer);
+    this.stream?.close();
     this.connection?.close();
   }
 
@@ -60,17 +68,18 @@ export class Link {
       this.timer = setTimeout(() => this.reopen(), RETRY_MS);
     });
     stream.onMessage((bytes) => this.events.onMessage(bytes));
-    this.events.onOpen();
+    this.events.onOpen?.();
   }
 
   private reopen(): void {
-    this.connection!.ready().then(
-      () => {
-        if (!this.stopped) this.open();
-      },
-      () => {
-        if (!this.stopped) this.timer = setTimeout(() => this.reopen(), RETRY_MS);
-      },
-    );
+    const later = (): void => {
+      if (!this.stopped) this.timer = setTimeout(() => this.reopen(), RETRY_MS);
+    };
+    if (this.events.mayOpen?.() === false) return later();
+    this.connection!.ready().then(() => {
+      if (this.stopped) return;
+      if (this.events.mayOpen?.() === false) later();
+      else this.open();
+    }, later);
   }
 }
