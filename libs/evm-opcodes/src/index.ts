@@ -1,1 +1,3 @@
-export {};
+export * from "./opcode.ts";
+export { type GasSchedule, gasSchedule, type SstorePrices, type SstoreScheme } from "./schedule.ts";
+export * from "./table.ts";
