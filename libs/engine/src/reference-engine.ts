@@ -5,6 +5,7 @@ import { DeclaredAccesses, diverges } from "./divergence.ts";
 import { LearnedEnough, SlotMiss } from "./journaled-slots.ts";
 import { encodeLogs, NO_LOGS } from "./logs.ts";
 import { collectOutcome } from "./outcome.ts";
+import { ReferenceTracer } from "./reference-tracer.ts";
 import { addressOf, SlotEvm } from "./slot-evm.ts";
 import { blockFor, runTransaction, type TransactionOutcome } from "./transaction.ts";
 import {
@@ -112,9 +113,16 @@ class ReferenceEngine implements Engine {
     const evm = this.acquire(rules);
     const { slots } = evm;
     slots.open(state, rules, declared);
+    const tracer = options.trace === undefined ? undefined : new ReferenceTracer(options.trace);
+    const detach = tracer?.attach(evm);
     for (let restarts = 0; restarts <= MAX_RESTARTS; restarts++) {
       try {
+        tracer?.begin();
         const outcome = await work(evm);
+        if (tracer?.failure !== undefined)
+          throw new EngineError("TRACE_LIMIT", tracer.failure.message, tracer.failure);
+        tracer?.finish();
+        detach?.();
         const result = this.finish(evm, rules, outcome, options, declared);
         this.release(rules, evm);
         return result;
@@ -122,6 +130,7 @@ class ReferenceEngine implements Engine {
         const cause = slots.stopped ?? thrown;
         if (cause instanceof LearnedEnough) {
           const { accesses } = collectOutcome(slots, rules.eip158, true);
+          detach?.();
           this.release(rules, evm);
           return {
             ...NOTHING,

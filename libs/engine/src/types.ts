@@ -150,6 +150,18 @@ export interface ExecuteOptions {
   readonly skipSenderCodeCheck?: boolean;
   /** Simulation only: a slot written at any time is reported W even if it ends as it began. */
   readonly reportAttemptedWrites?: boolean;
+  /** Where the execution's trace goes; absent: none is made, at no cost. */
+  readonly trace?: TraceSink | undefined;
+}
+
+/** Takes the packed trace of one execution, in the format of libs/evm-trace. */
+export interface TraceSink {
+  /** Record what is written to memory as well. */
+  readonly memory: boolean;
+  /** A longer trace ends the execution with `EngineError` `TRACE_LIMIT`. */
+  readonly maxBytes: number;
+  /** Whole records, in order; `records` is borrowed. Called only with what belongs to the final run. */
+  write(records: Uint8Array): void;
 }
 
 export interface Engine {
@@ -170,7 +182,7 @@ export interface Engine {
 
 /** An execution cannot go on for a reason that is not the transaction's: the state gave no answer or wrong code. */
 export class EngineError extends Error {
-  readonly code: "STATE_UNAVAILABLE" | "CODE_MISMATCH" | "TOO_MANY_RESTARTS" | "INTERNAL";
+  readonly code: "STATE_UNAVAILABLE" | "CODE_MISMATCH" | "TOO_MANY_RESTARTS" | "TRACE_LIMIT" | "INTERNAL";
   constructor(code: EngineError["code"], message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = "EngineError";

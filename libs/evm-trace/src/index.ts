@@ -1,1 +1,11 @@
-export {};
+export * from "./call-tracer.ts";
+export * from "./eip3155.ts";
+export * from "./error.ts";
+export * from "./events.ts";
+export { bytesHex, quantity, wordHex } from "./hex.ts";
+export * from "./layout.ts";
+export * from "./prestate.ts";
+export * from "./replay.ts";
+export { revertReason } from "./revert-reason.ts";
+export * from "./struct-logs.ts";
+export { TraceWriter } from "./writer.ts";
