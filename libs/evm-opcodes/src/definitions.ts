@@ -261,8 +261,8 @@ function defineStack(): void {
 
 function defineLogs(): void {
   for (let topics = 0; topics <= 4; topics++)
-    define("log", 0xa0 + topics, `LOG${topics}`, 2 + topics, 0, 375 * (1 + topics), {
-      before: ["memory", "logBytes"],
+    define("log", 0xa0 + topics, `LOG${topics}`, 2 + topics, 0, 375, {
+      before: ["memory", "logTopics", "logBytes"],
       memory: [read(0, 1)],
       changesState: true,
     });

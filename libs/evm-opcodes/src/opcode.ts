@@ -37,6 +37,7 @@ export type OpcodeKind =
  * fork does not know cost nothing there.
  * - `memory`: expansion to cover all of the instruction's memory ranges
  * - `copyWords`, `keccakWords`, `initcodeWords`, `logBytes`: by the size of the data
+ * - `logTopics`: by the number of topics
  * - `expBytes`: by the length of the exponent
  * - `account`: warm or cold account (EIP-2929; nothing before Berlin, where it is static)
  * - `slot`: warm or cold slot
@@ -52,6 +53,7 @@ export type GasPart =
   | "copyWords"
   | "keccakWords"
   | "initcodeWords"
+  | "logTopics"
   | "logBytes"
   | "expBytes"
   | "account"

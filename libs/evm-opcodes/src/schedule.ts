@@ -35,6 +35,7 @@ export interface GasSchedule {
   readonly memoryQuadDivisor: number;
   readonly copyWord: number;
   readonly keccakWord: number;
+  readonly logTopic: number;
   readonly logByte: number;
   readonly expByte: number;
   /** EIP-3860. */
@@ -116,6 +117,7 @@ function createSchedule(fork: Fork): GasSchedule {
     memoryQuadDivisor: 512,
     copyWord: 3,
     keccakWord: 6,
+    logTopic: 375,
     logByte: 8,
     expByte: from("spuriousDragon") ? 50 : 10,
     initcodeWord: from("shanghai") ? 2 : 0,

@@ -1,0 +1,60 @@
+/** What building a function from code takes and gives. */
+import type { BlockRules } from "@velarium/chain-rules";
+import type { IrFunction } from "./ir.ts";
+
+/** Bounds on what hostile code can make a build cost. Exceeding one ends the build. */
+export interface Budgets {
+  /** Blocks of the function. A 24 kB contract has 1,000-6,000. */
+  readonly blocks: number;
+  /** Values, constants included. */
+  readonly values: number;
+  readonly instructions: number;
+  /** Sum of all parameters, edge arguments and stacks. */
+  readonly operands: number;
+  /** Instructions of one block. */
+  readonly blockInstructions: number;
+  /** Milliseconds of building, all passes included. */
+  readonly wallMs: number;
+}
+
+export interface BuildOptions {
+  readonly budgets?: Partial<Budgets>;
+  /**
+   * Contexts in which one position may be built; further ones become exits to the interpreter, so that recursive code
+   * is built as far as it goes.
+   */
+  readonly maxVariants?: number;
+  /** Constants of the template stay immediates, so that the function serves every code of the template. */
+  readonly template?: boolean;
+  /** Run the optimising passes; default true. */
+  readonly optimize?: boolean;
+  /** Milliseconds; `performance.now` when absent. */
+  readonly now?: () => number;
+}
+
+export interface BuildStats {
+  readonly codeBytes: number;
+  readonly blocks: number;
+  /** Contexts of jump destinations and other leaders; positions are counted once in `positions`. */
+  readonly variants: number;
+  readonly positions: number;
+  /** Jumps to a target that is not known. */
+  readonly unknownJumps: number;
+  /** Blocks that are exits because a position had too many variants, or the operand stack was too high. */
+  readonly droppedVariants: number;
+  readonly instructions: number;
+  readonly values: number;
+  readonly ms: number;
+}
+
+export type BuildResult =
+  | { readonly ok: true; readonly function: IrFunction; readonly stats: BuildStats }
+  | {
+      readonly ok: false;
+      readonly exceeded: keyof Budgets;
+      readonly limit: number;
+      readonly ms: number;
+    };
+
+/** Builds the function of `code` under `rules`. Never throws on any code. */
+export type BuildFunction = (code: Uint8Array, rules: BlockRules, options?: BuildOptions) => BuildResult;
