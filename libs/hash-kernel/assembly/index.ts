@@ -1,3 +1,4 @@
+export { blake2bCompress } from "./blake2b";
 export { keccak } from "./keccak";
 export { orderedTrieRoot, orderedTrieScratchBytes } from "./ordered-trie";
 import { keccak } from "./keccak";

@@ -57,6 +57,16 @@ export function keccak256Into(
   for (let i = 0; i < 32; i++) out[to + i] = heap[OUT + i]!;
 }
 
+/**
+ * Compression function of BLAKE2b with `rounds` rounds (EIP-152). `input` has 208 bytes: state 64, message 128, offset
+ * counter 16, words little-endian. Returns the new state, 64 bytes.
+ */
+export function blake2bCompress(rounds: number, input: Uint8Array, isFinal: boolean): Uint8Array {
+  copyIn(input, 0, 208);
+  kernel.blake2bCompress(rounds, INPUT, isFinal ? 1 : 0);
+  return heap.slice(INPUT, INPUT + 64);
+}
+
 const align = (n: number): number => (n + 63) & ~63;
 
 /** Copies a column in; returns where its blob starts. `extra` bytes stay free behind the blob. */
