@@ -60,7 +60,7 @@ export const FRAME_FUNCTION = 196; // u32, table index of the compiled function,
 export const FRAME_GAS_GIVEN = 200; // i64, gas at entry
 export const FRAME_SECTIONS = 208; // u32, address of the code's section index
 export const FRAME_CREATED = 212; // u32, account record under creation, 0: none
-export const FRAME_TRANSIENT = 216; // u32, reserved
+export const FRAME_POINT = 216; // u32, resume point of the compiled function; 0 when the frame begins. Only compiled code writes it
 
 export const FLAG_STATIC = 1;
 export const FLAG_CREATE = 2;
