@@ -22,6 +22,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import {
   accounts,
   CHAIN_ID,
+  constructorArgs,
   type Hex,
   hasServers,
   startTestCluster,
@@ -192,17 +193,5 @@ describe.each(modes)("a %s cluster", (mode) => {
 });
 
 /** The token's constructor: its whole supply goes to the deployer. */
-function constructorArgs(): unknown[] {
-  const declared = (token.abi as { type: string; inputs?: { name: string; type: string }[] }[]).find(
-    (item) => item.type === "constructor",
-  );
-  const values: Record<string, unknown> = {
-    uint256: 10n ** 24n,
-    string: "Test",
-    address: accounts[0]!.address,
-    uint8: 18,
-  };
-  return (declared?.inputs ?? []).map((input) => values[input.type]);
-}
 
 export type { Hex };

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Cluster, type ClusterOptions, defaultClusterOptions, findProgram } from "@velarium/cluster";
+import { token } from "@velarium/contracts";
 import { createDevGenesis, type GenesisAccount, writeGenesis } from "@velarium/genesis";
 import { keccak256 } from "@velarium/hash-kernel";
 import { addressOf } from "@velarium/tx-codec";
@@ -71,4 +72,18 @@ export async function startTestCluster(
       if (data === undefined) rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Arguments of the token contract's constructor; the first account gets the supply. */
+export function constructorArgs(): unknown[] {
+  const declared = (token.abi as { type: string; inputs?: { name: string; type: string }[] }[]).find(
+    (item) => item.type === "constructor",
+  );
+  const values: Record<string, unknown> = {
+    uint256: 10n ** 24n,
+    string: "Test",
+    address: accounts[0]!.address,
+    uint8: 18,
+  };
+  return (declared?.inputs ?? []).map((input) => values[input.type]);
 }

@@ -15,6 +15,7 @@ export {
 export { TransferAccess } from "./batch-draft.ts";
 export { CodelessSet } from "./codeless-set.ts";
 export { CodeCache, CommittedView, type CommittedViewOptions } from "./committed-view.ts";
+export * from "./replay-transaction.ts";
 export { AnalyzerError, type SlotSource } from "./slot-source.ts";
 export {
   type AccessQuestion,

@@ -9,6 +9,7 @@ import { replayCommand } from "./commands/replay.ts";
 import { runCommand } from "./commands/run.ts";
 import { serviceCommand } from "./commands/service.ts";
 import { statusCommand } from "./commands/status.ts";
+import { traceCommand } from "./commands/trace.ts";
 import { upCommand } from "./commands/up.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { UsageError } from "./exit-code.ts";
@@ -30,6 +31,7 @@ export function createProgram(): Command {
     verifyCommand(),
     proveCommand(),
     verifyProofCommand(),
+    traceCommand(),
     statusCommand(),
     doctorCommand(),
     benchCommand(),

@@ -7,6 +7,7 @@ import type {
   BlockContext,
   Engine,
   ExecutableTransaction,
+  ExecuteOptions,
   ExecutionResult,
   StateView,
 } from "./types.ts";
@@ -72,12 +73,14 @@ export function runCall(
   context: BlockContext,
   call: CallRequest,
   state: StateView,
+  options: Pick<ExecuteOptions, "trace"> = {},
 ): Promise<ExecutionResult> | ExecutionResult {
   const gasLimit = Math.min(call.gas ?? callGasCap(context), callGasCap(context));
   return engine.execute(context, transactionOf(call, gasLimit), state, {
     skipNonceCheck: true,
     skipFeeCheck: true,
     skipSenderCodeCheck: true,
+    ...options,
   });
 }
 

@@ -1,4 +1,5 @@
 /** The step list of `debug_traceTransaction` without a tracer, as geth shapes it. */
+import { TraceError } from "./error.ts";
 import type { TraceEvent } from "./events.ts";
 import { gasCostOf } from "./gas-cost.ts";
 import { bytesHex, quantity, wordHex } from "./hex.ts";
@@ -12,7 +13,14 @@ export interface StructLogOptions {
   readonly enableMemory?: boolean;
   /** Steps at most; more are left out. 0: all. */
   readonly limit?: number;
+  /** JSON of the steps at most, in bytes, by estimate; default unlimited. */
+  readonly maxBytes?: number;
 }
+
+/** JSON of one step without its lists, of a stack word, of a word of memory or an entry of storage. */
+const STEP_BYTES = 120;
+const STACK_WORD_BYTES = 24;
+const WORD_BYTES = 68;
 
 export interface StructLog {
   readonly pc: number;
@@ -30,15 +38,24 @@ export interface StructLog {
 const SLOAD = 0x54;
 const SSTORE = 0x55;
 
-/** @throws TraceError `format` */
+/** @throws TraceError `format`, `limit` */
 export function structLogs(events: Iterable<TraceEvent>, options: StructLogOptions): StructLog[] {
   const logs: StructLog[] = [];
   const storage = new StorageSeen();
   const limit = options.limit ?? 0;
+  let left = options.maxBytes ?? Number.POSITIVE_INFINITY;
   replayTrace(events, {
     step(replayed) {
       const seen = options.disableStorage === true ? undefined : storage.after(replayed);
-      if (limit === 0 || logs.length < limit) logs.push(structLog(replayed, options, seen));
+      if (limit !== 0 && logs.length >= limit) return;
+      const log = structLog(replayed, options, seen);
+      logs.push(log);
+      left -= sizeOf(log);
+      if (left < 0)
+        throw new TraceError(
+          "limit",
+          `the steps take more than ${options.maxBytes} bytes: leave out memory or stack, or set a limit`,
+        );
     },
   });
   return logs;
@@ -62,6 +79,13 @@ function structLog(
     ...(options.enableMemory === true ? { memory: memoryWords(frame, step.memoryWords) } : {}),
     ...(storage === undefined ? {} : { storage }),
   };
+}
+
+function sizeOf({ stack, memory, storage }: StructLog): number {
+  const slots = storage === undefined ? 0 : Object.keys(storage).length;
+  return (
+    STEP_BYTES + (stack?.length ?? 0) * STACK_WORD_BYTES + ((memory?.length ?? 0) + 2 * slots) * WORD_BYTES
+  );
 }
 
 function memoryWords(frame: OpenFrame, words: number): string[] {

@@ -229,6 +229,30 @@ export const SimulateReply = defineSchema({
   columns: { json: "u8" },
 });
 
+export const TraceRequest = defineSchema({
+  id: 82,
+  version: 1,
+  name: "TraceRequest",
+  doc: "Unary Analyzer.Trace: the last transaction of `raw`, run in the block of `header` (RLP) after those before it on the state of `height`; or, where `call` (UTF-8 JSON, a call object of JSON-RPC) is not empty, that call on the state of `height`. memory 1: record what is written to memory; prestate 1: add state before (2: what changed).",
+  scalars: ["height", "memory", "prestate"],
+  columns: {
+    header: "u8",
+    raw: "bytes",
+    senders: "fixed20",
+    /** Hashes of the blocks before it, up to 256, the parent last. */
+    ancestors: "fixed32",
+    call: "u8",
+  },
+});
+export const TraceReply = defineSchema({
+  id: 83,
+  version: 1,
+  name: "TraceReply",
+  doc: "Answer to TraceRequest: the packed trace (libs/evm-trace), zstd-compressed. json: {} | {prestate} | {error: {code, message, data}}, UTF-8.",
+  scalars: ["status", "gasUsed", "gasLimit"],
+  columns: { trace: "u8", output: "u8", json: "u8" },
+});
+
 export const BlockChunk = defineSchema({
   id: 90,
   version: 1,

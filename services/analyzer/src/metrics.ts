@@ -4,6 +4,7 @@ import type { AssignedReader } from "./assigned-reader.ts";
 import type { FramerLink } from "./framer-link.ts";
 import type { ShardReads } from "./shard-reads.ts";
 import type { Simulator } from "./simulate.ts";
+import type { Tracer } from "./trace.ts";
 
 /** The parts that exist once the service has started. */
 export interface Observed {
@@ -11,6 +12,7 @@ export interface Observed {
   readonly reader: AssignedReader;
   readonly reads: ShardReads;
   readonly simulator: Simulator;
+  readonly tracer: Tracer;
 }
 
 /** Everything is read when scraped; counting costs the hot path nothing. */
@@ -31,6 +33,7 @@ export function createAnalyzerMetrics(framer: FramerLink, observed: () => Observ
       "Messages analysed again: the state did not answer.",
       (p) => p.reader.retries,
     ),
+    traces: gauge("traces", "Traces under way.", (p) => p.tracer.running),
     inFlight: gauge("in_flight_messages", "Messages under analysis.", (p) => p.reader.inFlight),
     queued: gauge("queued_messages", "Messages read ahead.", (p) => p.reader.queued),
     transactions: counter(

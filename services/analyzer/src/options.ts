@@ -70,6 +70,12 @@ export const analyzerOptions = defineOptions({
     default: 16,
     doc: "Calls and gas estimates of clients worked on at a time; more are refused as overloaded.",
   },
+  maxTraceBytes: {
+    type: count,
+    default: 256 * 1024 * 1024,
+    unit: "bytes",
+    doc: "Longest packed trace of a transaction, 64 bytes a step; longer ones are refused.",
+  },
   dialTimeoutMs: {
     type: count,
     default: 30_000,

@@ -24,6 +24,7 @@ import { createAnalyzerMetrics, type Observed } from "./metrics.ts";
 import type { AnalyzerServiceOptions } from "./options.ts";
 import { ShardReads } from "./shard-reads.ts";
 import { Simulator } from "./simulate.ts";
+import { Tracer } from "./trace.ts";
 
 const fromHex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text.replace(/^0x/, ""), "hex"));
 
@@ -118,7 +119,19 @@ export function createAnalyzerService(context: {
       const reader = new AssignedReader(await streams!.open("tx"), events, options.inFlight, log);
       const { codes } = analyzer;
       const simulator = new Simulator({ engine, rules, reads, beneficiary, gasLimit, codes, maxCalls });
-      parts = { analyzer, reader, reads, simulator };
+      const { maxTraceBytes } = options;
+      const maxTraces = Math.max(1, Math.floor(maxCalls / 4));
+      const tracer = new Tracer({
+        engine,
+        rules,
+        reads,
+        beneficiary,
+        gasLimit,
+        codes,
+        maxTraces,
+        maxTraceBytes,
+      });
+      parts = { analyzer, reader, reads, simulator, tracer };
     },
     drain: () => parts?.reader.drain(),
     stop: () => parts?.reader.reset(),
@@ -131,7 +144,15 @@ export function createAnalyzerService(context: {
       server = await serveRpc({
         host: options.host,
         port: options.port,
-        services: [{ name: "Analyzer", unary: { Simulate: (bytes) => parts!.simulator.handle(bytes) } }],
+        services: [
+          {
+            name: "Analyzer",
+            unary: {
+              Simulate: (bytes) => parts!.simulator.handle(bytes),
+              Trace: (bytes) => parts!.tracer.handle(bytes),
+            },
+          },
+        ],
       });
     },
     drain: async () => void (await server?.drain(5000)),

@@ -63,6 +63,18 @@ export const gatewayOptions = defineOptions({
   },
   maxLogs: { type: count, default: 10_000, doc: "Most logs of one eth_getLogs." },
   maxLogBlocks: { type: count, default: 2_000, doc: "Most blocks of one eth_getLogs." },
+  maxTraceDepth: {
+    type: count,
+    default: 20_000,
+    unit: "transactions",
+    doc: "Most transactions before the one that debug_traceTransaction asks for, in its block: each is run again.",
+  },
+  maxTraceBytes: {
+    type: count,
+    default: 64 * 1024 * 1024,
+    unit: "bytes",
+    doc: "Longest answer of debug_traceTransaction and debug_traceCall.",
+  },
   pendingTransactions: {
     type: count,
     default: 100_000,

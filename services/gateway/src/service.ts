@@ -42,6 +42,7 @@ import { chainMethods } from "./methods/chain.ts";
 import type { GatewayContext } from "./methods/context.ts";
 import { sendMethods } from "./methods/send.ts";
 import { stateMethods } from "./methods/state.ts";
+import { traceMethods } from "./methods/trace.ts";
 import type { gatewayOptions } from "./options.ts";
 import { PendingTransactions } from "./pending.ts";
 import { refusal } from "./rpc-error.ts";
@@ -134,6 +135,7 @@ export function createGateway({
         ...stateMethods(context),
         ...blockMethods(context),
         ...sendMethods(context),
+        ...traceMethods(context),
       ]);
       parts.http = new JsonRpcServer(methods, {
         host: options.host,
@@ -267,6 +269,9 @@ class GatewayParts {
           throw refusal(Reason.overloaded, error.code ?? "");
         }),
       simulate: (request) => this.simulate(request),
+      trace: (request) => this.anyAnalyzer().call("velarium.v1.Analyzer", "Trace", request),
+      maxTraceDepth: this.options.maxTraceDepth,
+      maxTraceBytes: this.options.maxTraceBytes,
       maxLogs: this.options.maxLogs,
       maxLogBlocks: this.options.maxLogBlocks,
     };
@@ -290,12 +295,16 @@ class GatewayParts {
       this.pending.remove(toHex(fixedAt(record.rejectedHashes, 32, i)));
   }
 
+  /** Analyzers in turn. */
+  private anyAnalyzer(): RpcConnection {
+    return this.analyzers[this.nextAnalyzer++ % this.analyzers.length]!;
+  }
+
   private async simulate(request: unknown): Promise<unknown> {
-    const analyzer = this.analyzers[this.nextAnalyzer++ % this.analyzers.length]!;
     const json = new Uint8Array(Buffer.from(JSON.stringify(request)));
     const reply = decode(
       SimulateReply,
-      await analyzer.call("velarium.v1.Analyzer", "Simulate", encode(SimulateRequest, { json })),
+      await this.anyAnalyzer().call("velarium.v1.Analyzer", "Simulate", encode(SimulateRequest, { json })),
     );
     return JSON.parse(Buffer.from(reply.json).toString("utf8"));
   }

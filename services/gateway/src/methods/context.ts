@@ -23,6 +23,11 @@ export interface GatewayContext {
   readonly submit: (raw: Uint8Array) => Promise<void>;
   /** `Analyzer.Simulate`. */
   readonly simulate: (request: unknown) => Promise<unknown>;
+  /** `Analyzer.Trace`, packed. */
+  readonly trace: (request: Uint8Array) => Promise<Uint8Array>;
+  /** Most transactions before the one traced in its block, each of which is run again. */
+  readonly maxTraceDepth: number;
+  readonly maxTraceBytes: number;
   readonly maxLogs: number;
   readonly maxLogBlocks: number;
 }
