@@ -1,0 +1,460 @@
+/**
+ * The front end for EVM bytecode: follows code from its beginning, cloning each jump destination per context (stack
+ * height, and jump targets that lie on the stack as pushed constants), so that returns from internal functions have one
+ * target each. Work is a list, not recursion.
+ */
+import type { Fork } from "@velarium/chain-rules";
+import type { Opcode, OpcodeTable } from "@velarium/evm-opcodes";
+import { jumpDestinations, pushed, templateOf } from "./code.ts";
+import type { Construction } from "./construct.ts";
+import {
+  type Block,
+  BOUNDARY_INPUTS,
+  type BoundaryOperation,
+  boundaryHasResult,
+  type Edge,
+  type ExitReason,
+  type FailReason,
+  type Instruction,
+  type IrFunction,
+  NO_VALUE,
+  type ValueId,
+} from "./ir.ts";
+import type { Operation } from "./operations.ts";
+import { bitLength, evaluatePure } from "./semantics.ts";
+
+const STACK_LIMIT = 1024;
+const JUMP = 0x56;
+const JUMPI = 0x57;
+const JUMPDEST = 0x5b;
+
+/** Opcodes whose instruction is the operation of the same meaning, over their operands. */
+const DIRECT: Readonly<Record<string, Operation>> = {
+  SELFBALANCE: "selfbalance",
+  DIFFICULTY: "prevrandao",
+  KECCAK256: "keccak",
+};
+
+const BOUNDARIES = new Set(Object.keys(BOUNDARY_INPUTS));
+
+/**
+ * An operand on the abstract stack: a value, doubled, plus 1 when it was pushed as it is. Only pushed constants tell
+ * contexts apart, so that a counter that happens to pass a jump destination does not multiply them.
+ */
+type Entry = number;
+const entryOf = (value: ValueId, isPushed = false): Entry => value * 2 + (isPushed ? 1 : 0);
+const valueIn = (entry: Entry): ValueId => entry >> 1;
+
+interface Pending {
+  readonly block: Block;
+  readonly pc: number;
+  readonly stack: Entry[];
+}
+
+interface OpenSection {
+  readonly instruction: Instruction;
+  readonly height: number;
+}
+
+export interface Translation {
+  readonly function: IrFunction;
+  readonly variants: number;
+  readonly positions: number;
+  readonly unknownJumps: number;
+  readonly droppedVariants: number;
+}
+
+export class BytecodeFrontEnd {
+  readonly #code: Uint8Array;
+  readonly #table: OpcodeTable;
+  readonly #ir: Construction;
+  readonly #maxVariants: number;
+  readonly #destinations: Uint8Array;
+  readonly #immediates: readonly bigint[];
+  readonly #immediateAt: ReadonlyMap<number, number>;
+  readonly #variants = new Map<string, Block>();
+  readonly #variantCount = new Map<number, number>();
+  readonly #work: Pending[] = [];
+  #unknownJumps = 0;
+  #dropped = 0;
+  // The block being translated.
+  #block!: Block;
+  #stack: Entry[] = [];
+  #section: OpenSection | undefined;
+
+  constructor(
+    code: Uint8Array,
+    table: OpcodeTable,
+    ir: Construction,
+    options: { readonly maxVariants: number; readonly template: boolean },
+  ) {
+    this.#code = code;
+    this.#table = table;
+    this.#ir = ir;
+    this.#maxVariants = options.maxVariants;
+    this.#destinations = jumpDestinations(code);
+    const template = options.template ? templateOf(code, this.#destinations) : undefined;
+    this.#immediates = template?.immediates ?? [];
+    this.#immediateAt = new Map(template?.positions.map((pc, index) => [pc, index]));
+  }
+
+  translate(fork: Fork): Translation {
+    this.#work.push({ block: this.#ir.block(0, 0), pc: 0, stack: [] });
+    for (let next = this.#work.pop(); next !== undefined; next = this.#work.pop()) {
+      this.#block = next.block;
+      this.#stack = next.stack;
+      this.#section = undefined;
+      this.#follow(next.pc);
+    }
+    return {
+      function: {
+        fork,
+        codeSize: this.#code.length,
+        immediates: this.#immediates,
+        values: this.#ir.values,
+        blocks: this.#ir.blocks,
+      },
+      variants: this.#variants.size,
+      positions: this.#variantCount.size,
+      unknownJumps: this.#unknownJumps,
+      droppedVariants: this.#dropped,
+    };
+  }
+
+  /** Translates from `start` to the end of the block, going on in resume blocks as they come. */
+  #follow(start: number): void {
+    const first = this.#block;
+    let pc = start;
+    for (;;) {
+      if (pc >= this.#code.length) return this.#end({ kind: "stop", pc });
+      const code = this.#code[pc]!;
+      const opcode = this.#table.opcode(code);
+      if (opcode === undefined) return this.#fail("undefined", pc);
+      const height = this.#stack.length;
+      if (height < opcode.inputs) return this.#fail("underflow", pc);
+      if (height - opcode.inputs + opcode.outputs > STACK_LIMIT) return this.#fail("overflow", pc);
+      if (code === JUMPDEST && !(pc === start && this.#block === first && this.#isVariant(first)))
+        return this.#end({ kind: "jump", edge: this.#variant(pc), pc });
+      if (code === JUMP || code === JUMPI) {
+        if (this.#jump(opcode, pc)) return;
+      } else if (opcode.section === "alone") {
+        if (this.#alone(opcode, pc)) return;
+      } else {
+        this.#charge(opcode, pc);
+        if (this.#step(opcode, pc)) return;
+      }
+      pc += 1 + opcode.immediateBytes;
+    }
+  }
+
+  #isVariant(block: Block): boolean {
+    return block.id !== 0 && block.resume === undefined && this.#destinations[block.pc] === 1;
+  }
+
+  #end(terminator: Block["terminator"]): void {
+    this.#block.terminator = terminator;
+  }
+
+  #fail(reason: FailReason, pc: number): void {
+    this.#end({ kind: "fail", reason, pc });
+  }
+
+  #exit(reason: ExitReason, pc: number): void {
+    this.#ir.useOperands(this.#stack.length);
+    this.#end({ kind: "exit", reason, stack: this.#stack.map(valueIn), pc });
+  }
+
+  /** Adds an instruction to the open section, opening one if there is none. */
+  #charge(opcode: Opcode, pc: number): void {
+    const height = this.#stack.length;
+    if (this.#section === undefined) {
+      const instruction: Instruction = {
+        op: "section",
+        pc,
+        args: [],
+        result: NO_VALUE,
+        gas: 0,
+        minStack: 0,
+        maxStackGrowth: 0,
+      };
+      this.#ir.append(this.#block, instruction);
+      this.#section = { instruction, height };
+    }
+    const { instruction, height: base } = this.#section;
+    instruction.gas += opcode.staticGas;
+    instruction.minStack = Math.max(instruction.minStack!, opcode.inputs - (height - base));
+    instruction.maxStackGrowth = Math.max(
+      instruction.maxStackGrowth!,
+      height - opcode.inputs + opcode.outputs - base,
+    );
+  }
+
+  #pop(): ValueId {
+    return valueIn(this.#stack.pop()!);
+  }
+
+  #pops(count: number): ValueId[] {
+    const args: ValueId[] = [];
+    for (let i = 0; i < count; i++) args.push(this.#pop());
+    return args;
+  }
+
+  #push(value: ValueId, isPushed = false): void {
+    this.#stack.push(entryOf(value, isPushed));
+  }
+
+  #constant(value: bigint | number): ValueId {
+    return this.#ir.constant(BigInt(value));
+  }
+
+  #emit(op: Operation, pc: number, args: ValueId[], gas = 0): ValueId {
+    return this.#ir.emit(this.#block, op, pc, args, gas);
+  }
+
+  /** One instruction that is in a section; true when the block ends with it. */
+  #step(opcode: Opcode, pc: number): boolean {
+    const { kind, mnemonic, code } = opcode;
+    switch (kind) {
+      case "stack":
+        this.#moveOperands(code, pc);
+        return false;
+      case "arithmetic":
+        this.#arithmetic(opcode, pc);
+        return false;
+      case "halt":
+        this.#halt(mnemonic, pc);
+        return true;
+      case "jump": // JUMPDEST
+        return false;
+      case "gas":
+        this.#push(this.#emit("gas", pc, []));
+        this.#section = undefined;
+        return false;
+      case "log":
+        this.#emit("log", pc, this.#pops(opcode.inputs));
+        return false;
+      default:
+        this.#direct(opcode, pc);
+        return false;
+    }
+  }
+
+  #moveOperands(code: number, pc: number): void {
+    const stack = this.#stack;
+    if (code === 0x50) stack.pop();
+    else if (code < 0x80) this.#pushConstant(code - 0x5f, pc);
+    else if (code < 0x90) stack.push(stack[stack.length - (code - 0x7f)]!);
+    else {
+      const top = stack.length - 1;
+      const other = top - (code - 0x8f);
+      const entry = stack[top]!;
+      stack[top] = stack[other]!;
+      stack[other] = entry;
+    }
+  }
+
+  #pushConstant(size: number, pc: number): void {
+    const index = this.#immediateAt.get(pc);
+    if (index === undefined) this.#push(this.#constant(pushed(this.#code, pc + 1, size)), true);
+    else this.#push(this.#ir.immediate(index, size * 8));
+  }
+
+  #arithmetic(opcode: Opcode, pc: number): void {
+    const entries = this.#stack.slice(this.#stack.length - opcode.inputs).reverse();
+    const args = this.#pops(opcode.inputs);
+    const op = opcode.mnemonic.toLowerCase() as Operation;
+    const constants: bigint[] = [];
+    for (const arg of args) {
+      const constant = this.#ir.constantOf(arg);
+      if (constant === undefined) break;
+      constants.push(constant);
+    }
+    if (constants.length < args.length) {
+      this.#push(this.#emit(op, pc, args, op === "exp" ? this.#table.gas.expByte : 0));
+      return;
+    }
+    const result = this.#constant(evaluatePure(op, constants)!);
+    if (op === "exp")
+      this.#section!.instruction.gas += this.#table.gas.expByte * Math.ceil(bitLength(constants[1]!) / 8);
+    // Cleaning a pushed jump target with a mask leaves it what it was.
+    this.#push(result, op === "and" && entries.some((entry) => entry === entryOf(result, true)));
+  }
+
+  #halt(mnemonic: string, pc: number): void {
+    if (mnemonic === "STOP") return this.#end({ kind: "stop", pc });
+    if (mnemonic === "INVALID") return this.#fail("invalid", pc);
+    const [offset, size] = this.#pops(2) as [ValueId, ValueId];
+    this.#emit("touch", pc, [offset, size]);
+    this.#end({ kind: mnemonic === "RETURN" ? "return" : "revert", offset, size, pc });
+  }
+
+  /** Instructions that are one operation, with what expands memory before them. */
+  #direct(opcode: Opcode, pc: number): void {
+    const { mnemonic } = opcode;
+    if (mnemonic === "CODESIZE") return this.#push(this.#constant(this.#code.length));
+    if (mnemonic === "PC") return this.#push(this.#constant(pc));
+    const args = this.#pops(opcode.inputs);
+    const op = DIRECT[mnemonic] ?? (mnemonic.toLowerCase() as Operation);
+    if (op === "keccak") {
+      this.#emit("touch", pc, [args[0]!, args[1]!]);
+      this.#emit("chargewords", pc, [args[1]!], this.#table.gas.keccakWord);
+    } else if (op === "mload" || op === "mstore") this.#emit("touch", pc, [args[0]!, this.#constant(32)]);
+    else if (op === "mstore8") this.#emit("touch", pc, [args[0]!, this.#constant(1)]);
+    const result = this.#emit(op, pc, args);
+    if (result !== NO_VALUE) this.#push(result);
+  }
+
+  /** Accesses and boundaries; true when the block ends and nothing follows it. */
+  #alone(opcode: Opcode, pc: number): boolean {
+    this.#section = undefined;
+    const name = opcode.mnemonic.toLowerCase();
+    if (name === "selfdestruct") {
+      this.#ir.useOperands(this.#stack.length);
+      this.#end({ kind: "selfdestruct", stack: this.#stack.map(valueIn), pc });
+      return true;
+    }
+    if (BOUNDARIES.has(name)) this.#boundary(name as BoundaryOperation, opcode, pc);
+    else this.#access(name as Operation, opcode, pc);
+    return false;
+  }
+
+  #access(op: Operation, opcode: Opcode, pc: number): void {
+    const from = this.#block;
+    const to = this.#ir.resumeBlock(pc, this.#stack.length);
+    const args = this.#enterResume(to);
+    from.terminator = { kind: "jump", edge: this.#ir.edge(to.id, args), pc };
+    to.resume.stack = this.#stack.map(valueIn);
+    const result = this.#emit(op, pc, this.#pops(opcode.inputs), opcode.staticGas);
+    if (result !== NO_VALUE) this.#push(result);
+  }
+
+  #boundary(op: BoundaryOperation, opcode: Opcode, pc: number): void {
+    const from = this.#block;
+    const stack = this.#stack.map(valueIn);
+    this.#pops(opcode.inputs);
+    const hasResult = boundaryHasResult(op);
+    const to = this.#ir.resumeBlock(pc + 1, this.#stack.length + (hasResult ? 1 : 0));
+    const result = hasResult ? this.#ir.param(to, op === "create" || op === "create2" ? 160 : 1) : NO_VALUE;
+    const args = this.#enterResume(to);
+    if (hasResult) this.#push(result);
+    to.resume.stack = this.#stack.map(valueIn);
+    this.#ir.useOperands(stack.length);
+    from.terminator = { kind: "boundary", op, stack, next: this.#ir.edge(to.id, args), pc };
+  }
+
+  /** Goes on in `to`, with a parameter for each value on the stack that is local; gives the arguments for them. */
+  #enterResume(to: Block): ValueId[] {
+    const params = new Map<ValueId, ValueId>();
+    const args: ValueId[] = [];
+    this.#ir.useOperands(this.#stack.length);
+    this.#stack = this.#stack.map((entry) => {
+      const value = valueIn(entry);
+      if (this.#ir.isGlobal(value)) return entry;
+      let param = params.get(value);
+      if (param === undefined) {
+        param = this.#ir.param(to, this.#ir.values[value]!.bits);
+        params.set(value, param);
+        args.push(value);
+      }
+      return entryOf(param);
+    });
+    this.#block = to;
+    return args;
+  }
+
+  /** JUMP and JUMPI; true when the block ends. */
+  #jump(opcode: Opcode, pc: number): boolean {
+    const top = this.#stack.length - 1;
+    const target = this.#ir.constantOf(valueIn(this.#stack[top]!));
+    const condition = opcode.code === JUMPI ? valueIn(this.#stack[top - 1]!) : undefined;
+    const decided = condition === undefined ? 1n : this.#ir.constantOf(condition);
+    if (decided === 0n) {
+      this.#charge(opcode, pc);
+      this.#pops(2);
+      return false;
+    }
+    if (target === undefined) {
+      this.#unknownJumps++;
+      this.#exit("unknownjump", pc);
+      return true;
+    }
+    this.#charge(opcode, pc);
+    this.#pops(opcode.inputs);
+    const valid = target < BigInt(this.#code.length) && this.#destinations[Number(target)] === 1;
+    if (decided !== undefined) {
+      if (valid) this.#end({ kind: "jump", edge: this.#variant(Number(target)), pc });
+      else this.#fail("badjump", pc);
+      return true;
+    }
+    const from = this.#block;
+    const then = valid ? this.#variant(Number(target)) : this.#failure("badjump", pc);
+    const next = this.#ir.block(pc + 1, this.#stack.length);
+    from.terminator = { kind: "branch", condition: condition!, then, else: { block: next.id, args: [] }, pc };
+    if (this.#destinations[pc + 1] === 1)
+      next.terminator = { kind: "jump", edge: this.#variant(pc + 1), pc: pc + 1 };
+    else this.#work.push({ block: next, pc: pc + 1, stack: this.#stack });
+    return true;
+  }
+
+  #failure(reason: FailReason, pc: number): Edge {
+    const block = this.#ir.block(pc, this.#stack.length);
+    block.terminator = { kind: "fail", reason, pc };
+    return { block: block.id, args: [] };
+  }
+
+  /** True for operands that tell contexts apart. */
+  #isTarget(entry: Entry): boolean {
+    if ((entry & 1) === 0) return false;
+    const constant = this.#ir.constantOf(valueIn(entry));
+    return (
+      constant !== undefined &&
+      constant < BigInt(this.#code.length) &&
+      this.#destinations[Number(constant)] === 1
+    );
+  }
+
+  /** The edge from here to the block of `pc` in this context, which is made if it is new. */
+  #variant(pc: number): Edge {
+    const stack = this.#stack;
+    const args: ValueId[] = [];
+    let key = `${pc},${stack.length}`;
+    for (let i = 0; i < stack.length; i++) {
+      const entry = stack[i]!;
+      if (this.#isTarget(entry)) key += `,${i}:${valueIn(entry)}`;
+      else args.push(valueIn(entry));
+    }
+    let block = this.#variants.get(key);
+    if (block === undefined) {
+      const count = this.#variantCount.get(pc) ?? 0;
+      if (count >= this.#maxVariants) return this.#dropVariant(pc);
+      this.#variantCount.set(pc, count + 1);
+      block = this.#newVariant(pc);
+      this.#variants.set(key, block);
+    }
+    return this.#ir.edge(block.id, args);
+  }
+
+  #newVariant(pc: number): Block {
+    const block = this.#ir.block(pc, this.#stack.length);
+    this.#ir.useOperands(this.#stack.length);
+    const stack = this.#stack.map((entry) =>
+      this.#isTarget(entry) ? entry : entryOf(this.#ir.param(block)),
+    );
+    this.#work.push({ block, pc, stack });
+    return block;
+  }
+
+  /** One exit per position and height takes all contexts beyond the bound. */
+  #dropVariant(pc: number): Edge {
+    const key = `exit,${pc},${this.#stack.length}`;
+    let block = this.#variants.get(key);
+    if (block === undefined) {
+      block = this.#ir.block(pc, this.#stack.length);
+      const params = this.#stack.map(() => this.#ir.param(block!));
+      block.terminator = { kind: "exit", reason: "variants", stack: params.slice(), pc };
+      this.#variants.set(key, block);
+      this.#dropped++;
+    }
+    return this.#ir.edge(block.id, this.#stack.map(valueIn));
+  }
+}
