@@ -10,10 +10,22 @@ export interface CurveEncoding {
   readonly width: number;
   /** Whether an element of the quadratic extension has its imaginary part first. */
   readonly imaginaryFirst: boolean;
+  /** Whether every point of G1's curve is in the subgroup (cofactor 1), so that nothing needs to be checked. */
+  readonly wholeG1: boolean;
 }
 
-export const BN254_ENCODING: CurveEncoding = { fieldBytes: 32, width: 32, imaginaryFirst: true };
-export const BLS12_381_ENCODING: CurveEncoding = { fieldBytes: 48, width: 64, imaginaryFirst: false };
+export const BN254_ENCODING: CurveEncoding = {
+  fieldBytes: 32,
+  width: 32,
+  imaginaryFirst: true,
+  wholeG1: true,
+};
+export const BLS12_381_ENCODING: CurveEncoding = {
+  fieldBytes: 48,
+  width: 64,
+  imaginaryFirst: false,
+  wholeG1: false,
+};
 
 /** Scalars have 32 bytes each and are taken modulo the order. Lengths of inputs are the caller's to check. */
 export interface PairingCurve {

@@ -213,14 +213,14 @@ export class MclCurve implements PairingCurve {
 
   private readG1(to: number, input: Uint8Array, at: number, inSubgroup: boolean): boolean {
     const { mcl } = this;
-    const { width } = this.encoding;
+    const { width, wholeG1 } = this.encoding;
     if (isZeroRange(input, at, at + 2 * width)) {
       mcl._mclBnG1_clear(to);
       return true;
     }
     if (!this.readField(to, input, at) || !this.readField(to + FP, input, at + width)) return false;
     mcl._mclBnFp_setInt32(to + 2 * FP, 1);
-    return mcl._mclBnG1_isValid(to) === 1 && (!inSubgroup || mcl._mclBnG1_isValidOrder(to) === 1);
+    return mcl._mclBnG1_isValid(to) === 1 && (wholeG1 || !inSubgroup || mcl._mclBnG1_isValidOrder(to) === 1);
   }
 
   private readG2(to: number, input: Uint8Array, at: number, inSubgroup: boolean): boolean {
