@@ -159,6 +159,12 @@ export interface Kernel {
 
   outcome(): KernelOutcome;
   effects(): KernelEffects;
+  /**
+   * Collects the effects of the execution that is done, as `effects` does, and leaves them in place: returns the address
+   * of the result (`RESULT_*` of the layout, keys and words at the addresses it names, 4-byte aligned). Valid until the
+   * next `begin`. For hosts that make no objects per transaction.
+   */
+  collect(): number;
   /** Accesses only, every attempt to write as W: what a transaction that left its declaration has shown. */
   attempts(): AccessColumns;
 
