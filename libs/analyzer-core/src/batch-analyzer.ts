@@ -12,12 +12,13 @@ import {
   type SlotIds,
   WORD_BYTES,
 } from "@velarium/slots";
-import { decodeTransaction } from "@velarium/tx-codec";
+import { decodeTransaction, type RecoveredColumn } from "@velarium/tx-codec";
 import { type Analyzed, Reason, Shape, TRANSFER_ACCESSES, type TxBatch } from "@velarium/wire";
 import { AccessSet } from "./access-set.ts";
 import { BatchDraft, KeyScratch, TransferAccess } from "./batch-draft.ts";
 import { CodelessSet } from "./codeless-set.ts";
 import { CodeCache, CommittedView } from "./committed-view.ts";
+import { recoverHere, type SenderRecovery } from "./sender-recovery.ts";
 import type { SlotSource } from "./slot-source.ts";
 import {
   type AccessStrategy,
@@ -54,6 +55,8 @@ export interface BatchAnalyzerOptions {
   readonly simulationsAtOnce?: number;
   /** Time for which simulations hold the event loop, ms; 4. */
   readonly sliceMs?: number;
+  /** Who recovers senders; this thread if left out. */
+  readonly recovery?: SenderRecovery;
   /** Replaces the strategies between the declared list and the simulation. */
   readonly profiles?: AccessStrategy;
   readonly now?: () => number;
@@ -119,14 +122,19 @@ export class BatchAnalyzer {
     streamSeq: number,
   ): Promise<Message<typeof Analyzed>> {
     const { rules, beneficiary, slotIds } = this.options;
+    const recovered = allVerified(batch) ? undefined : await this.recover(batch);
     const draft = new BatchDraft(batch, this.keyScratch);
-    draft.fill(batch, rules.chainId, beneficiary, slotIds);
+    draft.fill(batch, recovered, rules.chainId, beneficiary, slotIds);
     const unknown = this.unknownRecipients(draft);
     if (unknown.length > 0) await this.resolveRecipients(draft, unknown);
     const general = this.generalRows(draft);
     if (general.length > 0) await this.findAccesses(general);
     this.count(draft, general.length);
     return this.finish(draft, general, term, streamSeq);
+  }
+
+  private async recover(batch: Message<typeof TxBatch>): Promise<RecoveredColumn> {
+    return (this.options.recovery ?? recoverHere)(batch.raw, batch.verified);
   }
 
   private unknownRecipients(draft: BatchDraft): number[] {
@@ -333,6 +341,12 @@ export class BatchAnalyzer {
       keys,
     };
   }
+}
+
+function allVerified(batch: Message<typeof TxBatch>): boolean {
+  const { verified, raw } = batch;
+  for (let row = 0; row < raw.ends.length; row++) if (verified[row] !== 1) return false;
+  return true;
 }
 
 /** A block for runs that change nothing: no base fee, so that whoever offers no price pays none. */

@@ -3,9 +3,15 @@
  * sorts rows into transfer candidates (whose five ids are computed together) and the rest.
  */
 import type { BytesColumn, Message } from "@velarium/columns";
-import { keccak256Into } from "@velarium/hash-kernel";
 import { Domain, SLOT_KEY_BYTES, type SlotIds, writeFieldKey } from "@velarium/slots";
-import { recoverSenderInto, scanTransaction, TxError, type TxErrorCode, TxScan } from "@velarium/tx-codec";
+import {
+  type RecoveredColumn,
+  scanTransaction,
+  TX_ERROR_CODES,
+  TxError,
+  type TxErrorCode,
+  TxScan,
+} from "@velarium/tx-codec";
 import { Reason, Shape, TRANSFER_ACCESSES, type TxBatch } from "@velarium/wire";
 
 /** Place of an access within a transfer: the order is part of the protocol. */
@@ -91,8 +97,14 @@ export class BatchDraft {
     this.lo = new Uint32Array(n * TRANSFER_ACCESSES);
   }
 
-  /** Scans every row, and computes the ids of all candidates at once. */
-  fill(batch: Message<typeof TxBatch>, chainId: number, beneficiary: Uint8Array, slotIds: SlotIds): void {
+  /** Scans every row, and computes the ids of all candidates at once. `recovered`: rows that are not verified. */
+  fill(
+    batch: Message<typeof TxBatch>,
+    recovered: RecoveredColumn | undefined,
+    chainId: number,
+    beneficiary: Uint8Array,
+    slotIds: SlotIds,
+  ): void {
     const { ends, blob } = this.raw;
     // For verified rows; the others get theirs below.
     this.senders.set(batch.senders.subarray(0, this.senders.length));
@@ -101,7 +113,7 @@ export class BatchDraft {
     for (let row = 0; row < this.rows; row++) {
       const end = ends[row]!;
       try {
-        this.scanRow(batch, row, blob, start, end, chainId, beneficiary);
+        this.scanRow(batch, recovered, row, blob, start, end, chainId, beneficiary);
       } catch (error) {
         if (!(error instanceof TxError)) throw error;
         this.refuse(row, REASON_OF[error.code]);
@@ -118,6 +130,7 @@ export class BatchDraft {
 
   private scanRow(
     batch: Message<typeof TxBatch>,
+    recovered: RecoveredColumn | undefined,
     row: number,
     blob: Uint8Array,
     start: number,
@@ -127,7 +140,7 @@ export class BatchDraft {
   ): void {
     const { senders, hashes } = this;
     const isVerified = batch.verified[row] === 1;
-    if (!isVerified) keccak256Into(blob, start, end - start, hashes, row * 32);
+    if (!isVerified) hashes.set(recovered!.hashes.subarray(row * 32, row * 32 + 32), row * 32);
     scanTransaction(blob, start, end - start, scan);
     this.types[row] = scan.type;
     this.nonces[row] = scan.nonce;
@@ -138,7 +151,14 @@ export class BatchDraft {
       this.refuse(row, Reason.wrongChain);
       return;
     }
-    if (!isVerified) recoverSenderInto(blob, scan, senders, row * 20);
+    if (!isVerified) {
+      const status = recovered!.statuses[row]!;
+      if (status !== 0) {
+        this.refuse(row, REASON_OF[TX_ERROR_CODES[status - 1]!]);
+        return;
+      }
+      senders.set(recovered!.senders.subarray(row * 20, row * 20 + 20), row * 20);
+    }
     if (isTransfer(blob, senders, row * 20, beneficiary)) this.addCandidate(row, blob, scan.toOffset);
   }
 

@@ -16,6 +16,7 @@ export { TransferAccess } from "./batch-draft.ts";
 export { CodelessSet } from "./codeless-set.ts";
 export { CodeCache, CommittedView, type CommittedViewOptions } from "./committed-view.ts";
 export * from "./replay-transaction.ts";
+export { recoverHere, type SenderRecovery } from "./sender-recovery.ts";
 export { AnalyzerError, type SlotSource } from "./slot-source.ts";
 export {
   type AccessQuestion,

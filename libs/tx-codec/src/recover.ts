@@ -64,10 +64,16 @@ export interface RecoveredColumn {
   readonly statuses: Uint8Array;
 }
 
+export interface RecoverColumnOptions extends RecoverOptions {
+  readonly maxBytes?: number;
+  /** Rows where it is 1 are left out: sender, hash and status stay zero. */
+  readonly skip?: Uint8Array | undefined;
+}
+
 /** Scans, hashes and recovers every transaction of a column. Nothing is thrown for a bad one: see `statuses`. */
 export function recoverSenders(
   transactions: BytesColumn,
-  options: RecoverOptions & { readonly maxBytes?: number } = {},
+  options: RecoverColumnOptions = {},
 ): RecoveredColumn {
   const n = transactions.ends.length;
   const senders = new Uint8Array(20 * n);
@@ -75,16 +81,18 @@ export function recoverSenders(
   const statuses = new Uint8Array(n);
   const scan = new TxScan();
   const raw = transactions.blob;
-  const maxBytes = options.maxBytes ?? MAX_TRANSACTION_BYTES;
+  const { skip, maxBytes = MAX_TRANSACTION_BYTES } = options;
   let start = 0;
   for (let i = 0; i < n; i++) {
     const end = transactions.ends[i]!;
-    try {
-      keccak256Into(raw, start, end - start, hashes, 32 * i);
-      scanTransaction(raw, start, end - start, scan, maxBytes);
-      recoverSenderInto(raw, scan, senders, 20 * i, options);
-    } catch (error) {
-      statuses[i] = txStatusOf(error);
+    if (skip?.[i] !== 1) {
+      try {
+        keccak256Into(raw, start, end - start, hashes, 32 * i);
+        scanTransaction(raw, start, end - start, scan, maxBytes);
+        recoverSenderInto(raw, scan, senders, 20 * i, options);
+      } catch (error) {
+        statuses[i] = txStatusOf(error);
+      }
     }
     start = end;
   }

@@ -2,6 +2,7 @@ import type { BatchAnalyzer } from "@velarium/analyzer-core";
 import { createMetricRegistry, defineMetrics } from "@velarium/service-kit";
 import type { AssignedReader } from "./assigned-reader.ts";
 import type { FramerLink } from "./framer-link.ts";
+import type { RecoveryPool } from "./recovery-pool.ts";
 import type { ShardReads } from "./shard-reads.ts";
 import type { Simulator } from "./simulate.ts";
 import type { Tracer } from "./trace.ts";
@@ -13,6 +14,8 @@ export interface Observed {
   readonly reads: ShardReads;
   readonly simulator: Simulator;
   readonly tracer: Tracer;
+  /** Undefined when senders are recovered beside everything else. */
+  readonly recovery: RecoveryPool | undefined;
 }
 
 /** Everything is read when scraped; counting costs the hot path nothing. */
@@ -46,6 +49,21 @@ export function createAnalyzerMetrics(framer: FramerLink, observed: () => Observ
       "refused_total",
       "Transactions found not executable.",
       (p) => p.analyzer.counters.refused,
+    ),
+    recovered: counter(
+      "recovered_total",
+      "Rows that went through recovery threads.",
+      (p) => p.recovery?.rows ?? 0,
+    ),
+    recoveryThreads: gauge(
+      "recovery_threads",
+      "Threads that recover senders.",
+      (p) => p.recovery?.runningThreads ?? 0,
+    ),
+    recoveryQueue: gauge(
+      "recovery_queued_chunks",
+      "Chunks of 64 transactions that wait for a recovery thread.",
+      (p) => p.recovery?.queuedChunks ?? 0,
     ),
     lookups: counter("recipient_lookups_total", "Recipients looked up.", (p) => p.analyzer.counters.lookups),
     recipients: gauge(

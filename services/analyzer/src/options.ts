@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineOptions, type OptionValues, serviceOptions } from "@velarium/service-kit";
 import { z } from "zod";
 
@@ -53,6 +54,12 @@ export const analyzerOptions = defineOptions({
     unit: "messages",
     doc: "Messages analysed at a time. Metric velarium_analyzer_in_flight_messages.",
   },
+  recoveryThreads: {
+    type: z.number().int().min(0).max(256).optional(),
+    default: undefined,
+    unit: "threads",
+    doc: "Threads that recover senders; one per core up to 16 when left out, 0 to recover beside everything else. They start with the first signed transaction. Metric velarium_analyzer_recovery_threads.",
+  },
   knownRecipients: {
     type: count,
     default: 2_097_152,
@@ -85,3 +92,9 @@ export const analyzerOptions = defineOptions({
 });
 
 export type AnalyzerServiceOptions = OptionValues<typeof analyzerOptions.definitions>;
+
+/** 16 threads recover some 300,000 senders a second, more than one analyzer can read. */
+const MOST_THREADS = 16;
+
+export const recoveryThreadsOf = (options: AnalyzerServiceOptions): number =>
+  options.recoveryThreads ?? Math.min(MOST_THREADS, availableParallelism());

@@ -21,7 +21,8 @@ import { Assignment } from "@velarium/wire";
 import { AssignedReader, type ReaderEvents } from "./assigned-reader.ts";
 import { FramerLink } from "./framer-link.ts";
 import { createAnalyzerMetrics, type Observed } from "./metrics.ts";
-import type { AnalyzerServiceOptions } from "./options.ts";
+import { type AnalyzerServiceOptions, recoveryThreadsOf } from "./options.ts";
+import { RecoveryPool } from "./recovery-pool.ts";
 import { ShardReads } from "./shard-reads.ts";
 import { Simulator } from "./simulate.ts";
 import { Tracer } from "./trace.ts";
@@ -97,7 +98,10 @@ export function createAnalyzerService(context: {
     async start() {
       const reads = new ShardReads(shards, options.partitions);
       const { knownRecipients, knownRecipientsMaxAgeMs, maxCalls } = options;
+      const threads = recoveryThreadsOf(options);
+      const recovery = threads === 0 ? undefined : new RecoveryPool(threads);
       const analyzer = new BatchAnalyzer({
+        ...(recovery === undefined ? {} : { recovery: recovery.recover }),
         slotIds,
         rules,
         source: reads,
@@ -131,10 +135,13 @@ export function createAnalyzerService(context: {
         maxTraces,
         maxTraceBytes,
       });
-      parts = { analyzer, reader, reads, simulator, tracer };
+      parts = { analyzer, reader, reads, simulator, tracer, recovery };
     },
     drain: () => parts?.reader.drain(),
-    stop: () => parts?.reader.reset(),
+    stop: async () => {
+      parts?.reader.reset();
+      await parts?.recovery?.stop();
+    },
   });
   // All parts drain before any stops, so the link still carries the last results.
   lifecycle.add({ name: "framer", start: () => framer.start(), stop: () => framer.stop() });
