@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { benchCommand } from "./commands/bench.ts";
 import { completionCommand } from "./commands/completion.ts";
+import { conformanceCommand } from "./commands/conformance.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { proveCommand, verifyProofCommand } from "./commands/prove.ts";
 import { replayCommand } from "./commands/replay.ts";
@@ -35,6 +36,7 @@ export function createProgram(): Command {
     statusCommand(),
     doctorCommand(),
     benchCommand(),
+    conformanceCommand(),
     serviceCommand(),
     completionCommand(() => program),
   ];

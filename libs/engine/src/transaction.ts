@@ -200,7 +200,7 @@ export async function runTransaction(
       return refuse("rejected", "sender-not-eoa");
   }
   const blobGas = BigInt(tx.blobVersionedHashes?.length ?? 0) * BLOB_GAS;
-  const gasLimit = BigInt(tx.gasLimit);
+  const gasLimit = tx.exactGasLimit ?? BigInt(tx.gasLimit);
   const balance = slots.balanceOf(sender);
   const most = gasLimit * tx.maxFeePerGas + tx.value + blobGas * (tx.maxFeePerBlobGas ?? 0n);
   if (balance < most && options.skipFundsCheck !== true) return refuse("rejected", "insufficient-funds");

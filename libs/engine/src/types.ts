@@ -44,6 +44,8 @@ export interface ExecutableTransaction {
   readonly chainId?: number | undefined;
   readonly nonce: bigint;
   readonly gasLimit: number;
+  /** The gas limit where it is above 2^53: in old tests only. `gasLimit` is then the largest number not above it. */
+  readonly exactGasLimit?: bigint | undefined;
   /** 20 bytes; undefined creates a contract. */
   readonly to: Uint8Array | undefined;
   readonly value: bigint;
