@@ -54,7 +54,9 @@ for (const [name, code] of codesIn(folder)) {
       continue;
     }
     const builtAt = performance.now();
-    const places = templateOf(code).positions.map((pc) => ({ pc, size: code[pc] === 0x73 ? 20 : 32 }) as const);
+    const places = templateOf(code).positions.map(
+      (pc) => ({ pc, size: code[pc] === 0x73 ? 20 : 32 }) as const,
+    );
     const { bytes, locals, structured } = emitModule(built.function, places, LIMITS);
     const emittedAt = performance.now();
     // V8 remembers modules by their bytes: only the second time, or it would cost nothing.

@@ -1,1 +1,9 @@
-export {};
+export type {
+  CompiledStats,
+  Compiler,
+  CompilerBudgets,
+  CompilerOptions,
+  CompilerPolicy,
+  FallbackReason,
+  ForceOutcome,
+} from "./types.ts";

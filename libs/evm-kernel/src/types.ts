@@ -37,6 +37,11 @@ export interface KernelOptions {
   readonly codeBytes?: number;
   /** Entries of the memo of keccak over 64 bytes, a power of two, default 2^14 (128 bytes each). */
   readonly keccakMemo?: number;
+  /**
+   * Called before the first frame of a code under the current rules, initcode included, in the middle of `run`: may
+   * `install` a function for the entry. How the engine that compiles everything sees initcode. Absent: not called.
+   */
+  readonly prepare?: (entry: number) => void;
   /** Secret of the hash tables; random by default. */
   readonly seed?: Uint8Array;
 }

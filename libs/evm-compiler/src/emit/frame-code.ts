@@ -8,7 +8,7 @@ import { layout } from "@velarium/evm-kernel";
 import { type FunctionCode, I32, I64 } from "../wasm/code.ts";
 import { OP, SIMD } from "../wasm/opcodes.ts";
 import { emitLoadBigEndian, emitLoadLimbs, emitStoreLimbs } from "../words/memory.ts";
-import { constantWord, type Limb, limbAt, LIMBS, pushLimb, Scratch, type Word } from "../words/word.ts";
+import { constantWord, LIMBS, type Limb, limbAt, pushLimb, Scratch, type Word } from "../words/word.ts";
 import { type Assignment, limbsFor } from "./assignment.ts";
 import type { KernelFunction } from "./imports.ts";
 import type { OutlinedFunctions } from "./outlined.ts";
@@ -217,7 +217,12 @@ export class FrameCode {
 
   /** Moves values into parameters at once. Parameters that nothing uses get nothing. */
   move(args: readonly ValueId[], params: readonly ValueId[]): (() => void) | undefined {
-    const moves: { readonly arg: ValueId; readonly limb: number; readonly to: number; readonly truth: boolean }[] = [];
+    const moves: {
+      readonly arg: ValueId;
+      readonly limb: number;
+      readonly to: number;
+      readonly truth: boolean;
+    }[] = [];
     for (const [i, param] of params.entries()) {
       const arg = args[i]!;
       const truth = this.#assignment.truth[param]!;

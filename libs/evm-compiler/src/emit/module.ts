@@ -1,7 +1,7 @@
 /** From a function of the IR to the bytes of a WebAssembly module. */
-import { type Block, type Edge, type IrFunction, type SwitchCase, type ValueId } from "@velarium/evm-ir";
+import type { Block, Edge, IrFunction, SwitchCase, ValueId } from "@velarium/evm-ir";
 import { layout } from "@velarium/evm-kernel";
-import { planFlow, type FlowPlan } from "../flow/plan.ts";
+import { type FlowPlan, planFlow } from "../flow/plan.ts";
 import { type FlowEdge, FlowWalker, type Step } from "../flow/walker.ts";
 import { FunctionCode, I32 } from "../wasm/code.ts";
 import { ModuleBuilder } from "../wasm/module.ts";
@@ -223,10 +223,14 @@ class FunctionWriter {
       steps.push(() => pushEqual(code, word, constantWord(expected)));
       const level = flow.moves === undefined ? walker.levelOf(node, flow.target) : undefined;
       if (level !== undefined) steps.push(() => code.brIf(walker.levelOf(node, flow.target)!));
-      else steps.push(() => code.if(), flow, () => code.end());
+      else
+        steps.push(
+          () => code.if(),
+          flow,
+          () => code.end(),
+        );
     }
     steps.push(this.#edge(fallback));
     return steps;
   }
 }
-

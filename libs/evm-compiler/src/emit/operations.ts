@@ -41,7 +41,11 @@ type Emit = (frame: FrameCode, instruction: Instruction, site: AccessSite | unde
 /** Products of two limbs that may stand at a use; longer multiplications are called. */
 const INLINE_PRODUCTS = 3;
 
-export function emitInstruction(frame: FrameCode, instruction: Instruction, site: AccessSite | undefined): void {
+export function emitInstruction(
+  frame: FrameCode,
+  instruction: Instruction,
+  site: AccessSite | undefined,
+): void {
   EMITTERS[instruction.op](frame, instruction, site);
   frame.code.checkSize();
 }
@@ -75,8 +79,7 @@ function loaded(push: (frame: FrameCode) => void, offset: number): Emit {
   };
 }
 const fromFrame = (offset: number): Emit => loaded((frame) => frame.code.get(frame.locals.frame), offset);
-const fromBlock = (offset: number): Emit =>
-  loaded((frame) => frame.code.call(frame.kernel("block")), offset);
+const fromBlock = (offset: number): Emit => loaded((frame) => frame.code.call(frame.kernel("block")), offset);
 
 /** A number of up to 64 bits that `push` leaves on the stack. */
 function counted(push: (frame: FrameCode, instruction: Instruction) => void): Emit {
@@ -106,7 +109,8 @@ const multiply = pure((frame, [a, b], target) => {
 
 function division(name: "div" | "mod" | "sdiv" | "smod"): Emit {
   return pure((frame, [a, b], target) => {
-    if (significantLimbs(a!) > 1 || significantLimbs(b!) > 1) return callOutlined(frame, name, a!, b!, target);
+    if (significantLimbs(a!) > 1 || significantLimbs(b!) > 1)
+      return callOutlined(frame, name, a!, b!, target);
     emitNarrowDivision(frame.code, name === "div" || name === "sdiv", a!, b!, target[0]!);
     for (const local of target.slice(1)) {
       frame.code.i64(0);

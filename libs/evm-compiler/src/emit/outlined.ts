@@ -11,7 +11,17 @@ import { emitByte, emitShift, emitSignExtend } from "../words/shift.ts";
 import { LIMBS, pushLimb, pushOr, Scratch, type Word } from "../words/word.ts";
 import type { KernelFunction } from "./imports.ts";
 
-export type Outlined = "mul" | "shl" | "shr" | "sar" | "byte" | "signextend" | "div" | "mod" | "sdiv" | "smod";
+export type Outlined =
+  | "mul"
+  | "shl"
+  | "shr"
+  | "sar"
+  | "byte"
+  | "signextend"
+  | "div"
+  | "mod"
+  | "sdiv"
+  | "smod";
 
 const LIMITS = { maxBytes: 1 << 16, maxLocals: 1000 };
 const RESULTS = [I64, I64, I64, I64] as const;

@@ -117,7 +117,8 @@ function collectLoop(head: number, work: number[], order: Order, header: Int32Ar
     while (loop !== head && parent[loop] !== -1) loop = parent[loop]!;
     if (loop === head) continue;
     parent[loop] = head;
-    for (const outside of order.predecessors[loop]!) if (!isWithin(outside, loop, header, parent)) work.push(outside);
+    for (const outside of order.predecessors[loop]!)
+      if (!isWithin(outside, loop, header, parent)) work.push(outside);
   }
   header[head] = head;
 }

@@ -8,7 +8,7 @@
  * normal flow a guard costs one predictable test.
  */
 import { edgesOf, type IrFunction } from "@velarium/evm-ir";
-import { dominatorsOf, isReducible, loopsOf, type LoopForest, type Order, orderOf } from "./graph.ts";
+import { dominatorsOf, isReducible, type LoopForest, loopsOf, type Order, orderOf } from "./graph.ts";
 
 export type FlowNode =
   | { readonly kind: "entry" }

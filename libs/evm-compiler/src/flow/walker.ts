@@ -124,9 +124,7 @@ export class FlowWalker {
 
   #node(node: number): void {
     const steps = this.#write(node);
-    this.#schedule(
-      steps.map((step) => (typeof step === "function" ? step : () => this.#edge(node, step))),
-    );
+    this.#schedule(steps.map((step) => (typeof step === "function" ? step : () => this.#edge(node, step))));
   }
 
   #edge(from: number, { target, moves }: FlowEdge): void {
