@@ -2,6 +2,7 @@ export type { Budgets, BuildFunction, BuildOptions, BuildResult, BuildStats } fr
 export { buildFunction } from "./build-function.ts";
 export { jumpDestinations, type Template, templateOf } from "./code.ts";
 export { DEFAULT_BUDGETS } from "./construct.ts";
+export { type Dominance, dominanceOf, ROOT, reversePostorder } from "./dominance.ts";
 export * from "./ir.ts";
 export {
   type Effect,
@@ -11,4 +12,7 @@ export {
   type OperationInfo,
   operationInfo,
 } from "./operations.ts";
+export { IrSyntaxError, parseFunction } from "./parse.ts";
+export { printFunction } from "./print.ts";
 export { bitLength, evaluatePure } from "./semantics.ts";
+export { type Problem, verifyFunction } from "./verify.ts";
