@@ -14,5 +14,5 @@ export {
 } from "./operations.ts";
 export { IrSyntaxError, parseFunction } from "./parse.ts";
 export { printFunction } from "./print.ts";
-export { bitLength, evaluatePure } from "./semantics.ts";
+export { bitLength, evaluatePure, WORD_MASK } from "./semantics.ts";
 export { type Problem, verifyFunction } from "./verify.ts";
