@@ -360,7 +360,8 @@ export class Evaluator {
         this.#copy(this.#returnData, [a, b, c]);
         return;
       case "mcopy": {
-        this.#touch(Math.max(a, b), c);
+        this.#touch(a, c);
+        this.#touch(b, c);
         this.#charge(BigInt(this.#prices.copyWord) * ((c + 31n) / 32n));
         this.#write(a, this.#read(b, c));
         return;
