@@ -1,5 +1,6 @@
 /** Benchmarks by name. Add one here and `velarium bench` knows it. */
 import { fafo } from "./fafo.ts";
+import { profiles } from "./profiles.ts";
 import type { Bench } from "./report.ts";
 import { scheduler } from "./scheduler.ts";
 import { stateTree } from "./state-tree.ts";
@@ -10,4 +11,5 @@ export const benches: Readonly<Record<string, Bench>> = {
   "state-tree": stateTree,
   fafo,
   scheduler,
+  profiles,
 };

@@ -27,6 +27,10 @@ export interface RealCall {
   readonly status: 0 | 1;
   readonly gasUsed: number;
   readonly actual: AccessColumns;
+  /** State of the parent block: what a prediction may look at. Nobody changes it. */
+  readonly parent: MemoryState;
+  /** State just before the transaction, valid until the visit ends: tells why a prediction failed, never makes one. */
+  readonly before: MemoryState;
 }
 
 export interface RealBlock {
@@ -35,11 +39,6 @@ export interface RealBlock {
   readonly fork: Fork;
   readonly context: BlockContext;
   readonly engine: Engine;
-  /** State of the parent block. Nobody changes it. */
-  readonly parent: MemoryState;
-  readonly calls: readonly RealCall[];
-  /** Creations, plain transfers, and transactions that were not included. */
-  readonly others: number;
 }
 
 /** State before the first transaction, without the system work that opens the block. */
@@ -66,30 +65,38 @@ function contextOf({ environment, config }: BlockFixture): BlockContext {
   };
 }
 
-/** Runs the block at `path` in its order. @throws FixtureError, EngineError */
-export async function realCallsOf(path: string): Promise<RealBlock> {
+/** Runs the block at `path` in its order and shows each contract call. @throws FixtureError, EngineError */
+export async function visitRealCalls(
+  path: string,
+  visit: (block: RealBlock, call: RealCall) => Promise<void>,
+): Promise<RealBlock> {
   const fixture = readBlockFixture(path);
   const { environment, config } = fixture;
   const context = contextOf(fixture);
   const engine = createReferenceEngine({ keepsEmptyAccounts: keepsEmptyAccounts(fixture.genesis) });
+  const block = {
+    number: environment.number,
+    format: fixture.format,
+    fork: context.rules.fork,
+    context,
+    engine,
+  };
   const parent = parentStateOf(fixture);
-  const state = parentStateOf(fixture);
+  const before = parentStateOf(fixture);
   for (const call of createEthereumRules(config).systemCallsAtOpen(context.rules, environment))
-    state.apply(await engine.systemCall(context, call, state));
-  const calls: RealCall[] = [];
+    before.apply(await engine.systemCall(context, call, before));
   for (const [index, { raw, sender }] of fixture.transactions.entries()) {
     const transaction = toExecutable(decodeTransaction(raw), sender);
     const { to } = transaction;
-    const runsCode = to !== undefined && hasCode(state.read(fieldKey(Domain.code, to)));
-    const result = await engine.execute(context, transaction, state);
-    state.apply(result);
-    if (!runsCode || result.outcome !== "included") continue;
-    const { status, gasUsed, accesses } = result;
-    calls.push({ index, transaction, status, gasUsed, actual: accesses });
+    const runsCode = to !== undefined && hasCode(before.read(fieldKey(Domain.code, to)));
+    const result = await engine.execute(context, transaction, before);
+    if (runsCode && result.outcome === "included") {
+      const { status, gasUsed, accesses: actual } = result;
+      await visit(block, { index, transaction, status, gasUsed, actual, parent, before });
+    }
+    before.apply(result);
   }
-  const { number } = environment;
-  const others = fixture.transactions.length - calls.length;
-  return { number, format: fixture.format, fork: context.rules.fork, context, engine, parent, calls, others };
+  return block;
 }
 
 /** Folders of all real blocks under `root`, in the order of their chains and numbers; none when there is no `root`. */

@@ -1,0 +1,48 @@
+/** Ways to predict the accesses of a call from the parent state. */
+import {
+  type BlockContext,
+  bytesToMapKey,
+  type Engine,
+  EngineError,
+  type ExecutableTransaction,
+  type StateView,
+  simulateTransaction,
+} from "@velarium/engine";
+import { type AccessKind, joinKinds } from "@velarium/slots";
+import { declarable } from "./comparison.ts";
+
+export type Prediction =
+  | { readonly known: true; readonly kinds: ReadonlyMap<string, AccessKind> }
+  /** An explicit answer: someone else is to be asked. */
+  | { readonly known: false; readonly reason: string };
+
+export interface Predictor {
+  readonly name: string;
+  predict(context: BlockContext, transaction: ExecutableTransaction, state: StateView): Promise<Prediction>;
+}
+
+export function simulationPredictor(engine: Engine): Predictor {
+  return {
+    name: "simulation",
+    async predict(context, transaction, state) {
+      try {
+        const { accesses } = await simulateTransaction(engine, context, transaction, state);
+        return { known: true, kinds: declarable(accesses, context.beneficiary) };
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error;
+        return { known: false, reason: `the engine could not finish (${error.code})` };
+      }
+    },
+  };
+}
+
+/** Kinds by key, joined where a key comes twice. */
+export class KindMap {
+  readonly kinds = new Map<string, AccessKind>();
+
+  add(key: Uint8Array, kind: AccessKind): void {
+    const name = bytesToMapKey(key);
+    const known = this.kinds.get(name);
+    this.kinds.set(name, known === undefined ? kind : joinKinds(known, kind));
+  }
+}
