@@ -24,6 +24,7 @@ import { ResolvedView } from "./resolved-view.ts";
 import type { Resolver } from "./resolver.ts";
 import type { SlotCache } from "./slot-cache.ts";
 import { identify } from "./undeclared.ts";
+import type { UnwrittenCodes } from "./unwritten-codes.ts";
 import { addBytes } from "./word-sum.ts";
 
 /** What an epoch works with. */
@@ -37,6 +38,7 @@ export interface EpochParts {
   readonly keepsEmptyAccounts: boolean;
   readonly cache: SlotCache;
   readonly codes: CodeCache;
+  readonly unwritten: UnwrittenCodes;
   readonly hashes: BlockHashes;
   readonly ids: SlotIds;
   readonly effects: ExecutorEffects;

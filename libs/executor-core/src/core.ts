@@ -5,6 +5,7 @@ import {
   BlockContext,
   BlockFees,
   BlockHash,
+  CodeFilter,
   CodeValues,
   Completed,
   Dispatch,
@@ -27,6 +28,7 @@ import {
   type ExecutorStats,
 } from "./options.ts";
 import { SlotCache } from "./slot-cache.ts";
+import { UnwrittenCodes } from "./unwritten-codes.ts";
 
 export class ExecutorCore {
   readonly stats: ExecutorStats = createStats();
@@ -36,6 +38,7 @@ export class ExecutorCore {
   private readonly effects: ExecutorEffects;
   private readonly cache: SlotCache;
   private readonly codes: CodeCache;
+  private readonly unwritten = new UnwrittenCodes();
   private readonly ids: SlotIds;
   private window: EpochWindow | undefined;
   private hashes = new BlockHashes();
@@ -131,7 +134,8 @@ export class ExecutorCore {
     } else if (id === CodeValues.id) {
       const message = decode(CodeValues, bytes);
       this.current(message.epoch)?.resolver.codeValues(message);
-    } else if (id !== ShardState.id)
+    } else if (id === CodeFilter.id) this.unwritten.take(shard, decode(CodeFilter, bytes));
+    else if (id !== ShardState.id)
       throw new ExecutorError("unexpected-message", `schema ${id} from shard ${shard}`);
   }
 
@@ -143,7 +147,7 @@ export class ExecutorCore {
     for (let i = 0; i < numbers.length; i++) this.hashes.set(numbers[i]!, hashes.slice(i * 32, (i + 1) * 32));
     this.currentEpoch = epoch;
     this.completeThrough = -1;
-    const { options, stats, cache, codes, ids, effects } = this;
+    const { options, stats, cache, codes, unwritten, ids, effects } = this;
     this.window = new EpochWindow({
       epoch,
       executor,
@@ -154,6 +158,7 @@ export class ExecutorCore {
       keepsEmptyAccounts: options.keepsEmptyAccounts ?? false,
       cache,
       codes,
+      unwritten,
       hashes: this.hashes,
       ids,
       effects,

@@ -66,6 +66,8 @@ export interface ExecutorStats {
   shardReads: number;
   /** Reads that wait for the answer of another one. */
   sharedReads: number;
+  /** Reads of code slots that were never written, which nobody is asked for. */
+  unwrittenCodes: number;
   codeReads: number;
   /** Gas of included transactions. */
   usefulGas: number;
@@ -89,6 +91,7 @@ export const createStats = (): ExecutorStats => ({
   localWaits: 0,
   shardReads: 0,
   sharedReads: 0,
+  unwrittenCodes: 0,
   codeReads: 0,
   usefulGas: 0,
   executedGas: 0,

@@ -7,6 +7,7 @@ import {
   AccessKind,
   copyWords,
   Domain,
+  isCodeKey,
   KEY_WORDS,
   partitionOfId,
   SLOT_KEY_BYTES,
@@ -26,6 +27,7 @@ import { AccessNodes, InFlight } from "./in-flight.ts";
 import type { ExecutorEffects, ExecutorStats } from "./options.ts";
 import { packCodeRead, ReadColumns } from "./shard-messages.ts";
 import type { SlotCache } from "./slot-cache.ts";
+import type { UnwrittenCodes } from "./unwritten-codes.ts";
 
 /** Marks a token whose value goes to a running transaction. */
 const FETCH = -1;
@@ -48,6 +50,7 @@ export interface ResolverParts {
   readonly partitions: number;
   readonly cache: SlotCache;
   readonly codes: CodeCache;
+  readonly unwritten: UnwrittenCodes;
   readonly hashes: BlockHashes;
   readonly ids: SlotIds;
   readonly effects: ExecutorEffects;
@@ -217,6 +220,12 @@ export class Resolver {
       const lo = accessLo[access]!;
       const version = versions[access]!;
       const keyAt = access * KEY_WORDS;
+      if (mode === GrantMode.floor && this.isUnwritten(batch, hi, version, keyAt)) {
+        const { valueWords } = batch;
+        for (let w = access * VALUE_WORDS, end = w + VALUE_WORDS; w < end; w++) valueWords[w] = 0;
+        stats.unwrittenCodes++;
+        return;
+      }
       if (cache.get(hi, lo, version, batch.keyWords, keyAt, batch.valueWords, access * VALUE_WORDS)) {
         stats.cacheHits++;
         return;
@@ -224,6 +233,13 @@ export class Resolver {
       if (mode === GrantMode.local && this.awaitWriter(batch, position, access, hi, lo, version)) return;
       this.askOnce(batch, position, access, sentAs(mode));
     } else this.ask(batch, position, access, mode, -1);
+  }
+
+  private isUnwritten(batch: DispatchBatch, hi: number, version: number, keyAt: number): boolean {
+    const { keyWords } = batch;
+    if (!isCodeKey(keyWords, keyAt)) return false;
+    const { epoch, shards, unwritten } = this.parts;
+    return unwritten.isZero(shardOfPartition(partitionOfId(hi), shards), epoch, version, keyWords, keyAt);
   }
 
   /** Asks, unless the same is asked already: then it waits for that answer. */

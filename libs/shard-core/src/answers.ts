@@ -1,6 +1,6 @@
 /** What is to be sent to one executor, and values that have still to be read from the committed state. */
 import { BytesVector, encode, U8Vector, U32Vector } from "@velarium/columns";
-import { copyWords, KEY_WORDS, VALUE_WORDS } from "@velarium/slots";
+import { type CodeFilter, copyWords, KEY_WORDS, VALUE_WORDS } from "@velarium/slots";
 import { CodeValues, SlotValues } from "@velarium/wire";
 
 /** The committed state: `count` keys of 56 bytes in, as many values of 32 bytes out (absent is zero). */
@@ -8,6 +8,8 @@ export interface CommittedState {
   getBatch(keys: Uint8Array, count: number, out: Uint8Array): void;
   /** `getBatch` for slots the next block may change, each once; the block's `kept` refers to them. */
   readForBlock?(keys: Uint8Array, count: number, out: Uint8Array): void;
+  /** All code slots that were ever written to the committed state; executors ask for every code slot when left out. */
+  codeFilter?(): CodeFilter;
   /** Durable code by the first 28 bytes of its hash. */
   codeByPrefix(prefix: Uint8Array): Uint8Array | undefined;
 }

@@ -2,10 +2,19 @@
  * The state machine of a shard: messages in, packed answers out, no I/O of its own. Deterministic: what it answers
  * depends on the messages only, never on their interleaving between senders.
  */
-import { encode, type Message } from "@velarium/columns";
-import { copyWords, KEY_WORDS, partitionOfId, VALUE_WORDS, wordsOf } from "@velarium/slots";
+import { encode, type Message, U32Vector } from "@velarium/columns";
+import {
+  codeKeyHash,
+  copyWords,
+  isCodeKey,
+  KEY_WORDS,
+  partitionOfId,
+  VALUE_WORDS,
+  wordsOf,
+} from "@velarium/slots";
 import {
   type CloseBlock,
+  CodeFilter,
   type CodeReads,
   GrantMode,
   type Publish,
@@ -65,6 +74,8 @@ export class ShardCore {
   private readonly stripes = new Map<number, Uint8Array>();
   private lastClosed = 0;
   private committing: { closeSeq: number; number: number; rows: Int32Array } | undefined;
+  /** Hashes of the code slots that the block being committed writes. */
+  private readonly writtenCodes = new U32Vector(16);
   private readonly sum = new Uint32Array(VALUE_WORDS);
   private readonly request: ReadRequest = blankRequest();
   private readonly woken: ReadRequest = blankRequest();
@@ -95,10 +106,18 @@ export class ShardCore {
     return this.committedReads.total;
   }
 
-  /** A new executor stream. */
+  /** A new executor stream; `greet` it once messages can be sent. */
   connect(): number {
     this.peers.push(new PeerAnswers());
     return this.peers.length - 1;
+  }
+
+  /** Tells an executor which code slots it need not ask for. */
+  greet(peer: number): void {
+    const filter = this.state.codeFilter?.();
+    if (filter === undefined || this.peers[peer] === undefined) return;
+    const { epoch, committedSeq: throughSeq } = this;
+    this.send(peer, encode(CodeFilter, { epoch, sinceSeq: -1, throughSeq, ...filter.content() }));
   }
 
   /** Its parked reads are forgotten when they would be answered, at the latest with the epoch. */
@@ -120,6 +139,7 @@ export class ShardCore {
     this.stripes.clear();
     this.dirty.length = 0;
     this.committing = undefined;
+    for (let peer = 0; peer < this.peers.length; peer++) this.greet(peer);
   }
 
   /** False: the message is of an epoch that is over and has no effect. Throws for an epoch that has not begun here. */
@@ -454,7 +474,26 @@ export class ShardCore {
     const { number, closeSeq } = block;
     const { changes, rows } = collectChanges(this.table, closeSeq, this.state, this.changesPass);
     this.committing = { number, closeSeq, rows };
+    this.noteWrittenCodes(changes);
     return { number, closeSeq, stripe, changes, codes: this.codes.upTo(closeSeq) };
+  }
+
+  private noteWrittenCodes({ keys, count }: ChangedSlots): void {
+    this.writtenCodes.clear();
+    if (this.state.codeFilter === undefined) return;
+    const words = wordsOf(keys);
+    for (let at = 0; at < count * KEY_WORDS; at += KEY_WORDS)
+      if (isCodeKey(words, at)) this.writtenCodes.push(codeKeyHash(words, at));
+  }
+
+  /** What the block just committed adds to executors' filters. */
+  private tellWrittenCodes(sinceSeq: number): void {
+    if (this.state.codeFilter === undefined) return;
+    const { epoch, committedSeq: throughSeq } = this;
+    const added = this.writtenCodes.view();
+    const message = { epoch, sinceSeq, throughSeq, words: NO_HASHES, added };
+    for (let peer = 0; peer < this.peers.length; peer++)
+      if (this.peers[peer] !== undefined) this.send(peer, encode(CodeFilter, message));
   }
 
   /** The block of `nextCommit` is in the committed state now (durable or not): its versions are dropped. */
@@ -467,7 +506,9 @@ export class ShardCore {
     this.stripes.delete(block.number);
     this.codes.drop(block.closeSeq);
     this.height = block.number;
+    const before = this.committedSeq;
     this.committedSeq = block.closeSeq;
+    this.tellWrittenCodes(before);
     this.totals.blocks++;
     dropUpTo(table.liveVersions, table.versions.f64, block.closeSeq);
     dropUpTo(table.liveGenerations, table.generations.f64, block.closeSeq);
@@ -490,6 +531,7 @@ function dropUpTo(list: { nodes: Int32Array; length: number }, seqs: Float64Arra
   list.length = kept;
 }
 
+const NO_HASHES = new Uint32Array(0);
 const NO_BYTES = new Uint8Array(0);
 const NO_KEY = new Uint32Array(KEY_WORDS);
 const blankRequest = (): ReadRequest => ({

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { decode, encode, type Message, schemaIdOf } from "@velarium/columns";
-import { CloseBlock, GrantMode, Publish, Seals, SlotReads, SlotValues } from "@velarium/wire";
+import { CodeFilter as CodeFilterOfKeys, codeKeyHash, Domain, fieldKey, wordsOf } from "@velarium/slots";
+import { CloseBlock, CodeFilter, GrantMode, Publish, Seals, SlotReads, SlotValues } from "@velarium/wire";
 import fc from "fast-check";
 import { ShardCore } from "../src/index.ts";
 
@@ -277,5 +278,75 @@ describe("ShardCore against sequential execution", () => {
       ),
       { numRuns: 400 },
     );
+  });
+});
+
+describe("code slots told to executors", () => {
+  const codeKey = (n: number): Uint8Array => fieldKey(Domain.code, new Uint8Array(20).fill(n));
+  const noUpdate = { deltaHi: new Uint32Array(0), deltaLo: new Uint32Array(0) };
+
+  it("are all that were ever written, then what each block adds, in every epoch", () => {
+    const filter = new CodeFilterOfKeys();
+    filter.add(wordsOf(codeKey(1)), 0);
+    const told: Message<typeof CodeFilter>[] = [];
+    const core = new ShardCore({
+      state: {
+        getBatch: (_keys, count, out) => void out.fill(0, 0, count * 32),
+        codeFilter: () => filter,
+        codeByPrefix: () => undefined,
+      },
+      owned: [0],
+      send: (_peer, bytes) => {
+        if (schemaIdOf(bytes) === CodeFilter.id) told.push(decode(CodeFilter, bytes));
+      },
+    });
+    core.connect();
+    core.begin(1, 0, 40);
+    const last = (): unknown => {
+      const { epoch, sinceSeq, throughSeq, added } = told.at(-1)!;
+      return { epoch, sinceSeq, throughSeq, added: [...added] };
+    };
+    const hash = (n: number): number => codeKeyHash(wordsOf(codeKey(n)), 0);
+    expect(last()).toEqual({ epoch: 1, sinceSeq: -1, throughSeq: 40, added: [hash(1)] });
+
+    const keys = new Uint8Array(112);
+    keys.set(codeKey(2));
+    keys.set(fieldKey(Domain.balance, new Uint8Array(20).fill(2)), 56);
+    core.publish(0, {
+      epoch: 1,
+      executor: 0,
+      batch: 1,
+      hi: Uint32Array.of(0, 0),
+      lo: Uint32Array.of(1, 2),
+      seqs: Float64Array.of(41, 41),
+      keys,
+      values: new Uint8Array(64).fill(1),
+      ...noUpdate,
+      deltaGens: new Float64Array(0),
+      deltaCounts: new Uint32Array(0),
+      deltaKeys: new Uint8Array(0),
+      deltaAmounts: new Uint8Array(0),
+      codeSeqs: new Float64Array(0),
+      codeHashes: new Uint8Array(0),
+      codes: { ends: new Uint32Array(0), blob: new Uint8Array(0) },
+    });
+    const versionCounts = Uint32Array.of(2);
+    core.close({
+      epoch: 1,
+      number: 1,
+      firstSeq: 41,
+      closeSeq: 45,
+      versionCounts,
+      deltaCounts: new Uint32Array(1),
+    });
+    core.stripe(1, 1, Uint8Array.of(1));
+    expect(core.nextCommit()).toBeDefined();
+    expect(told.length).toBe(1);
+    core.committed();
+    expect(last()).toEqual({ epoch: 1, sinceSeq: 40, throughSeq: 45, added: [hash(2)] });
+
+    filter.add(wordsOf(codeKey(2)), 0);
+    core.begin(2, 0, 40);
+    expect(last()).toEqual({ epoch: 2, sinceSeq: -1, throughSeq: 40, added: [hash(1), hash(2)] });
   });
 });

@@ -46,12 +46,22 @@ interface Round {
 /** A few seconds each on a machine of its own; many times that on a busy one. */
 const TIMEOUT_MS = 600_000;
 
-const totals = { schedules: 0, included: 0, rejected: 0, returned: 0, tailFrames: 0, blocks: 0, epochs: 0 };
+const totals = {
+  schedules: 0,
+  included: 0,
+  rejected: 0,
+  returned: 0,
+  tailFrames: 0,
+  blocks: 0,
+  epochs: 0,
+  unwritten: 0,
+};
 
 function count(run: WholeRun): void {
   totals.schedules++;
   totals.epochs += run.epochs;
   totals.blocks += run.records.length;
+  totals.unwritten += run.unwrittenCodes;
   totals.tailFrames += run.framerStats.tailFrames;
   for (const record of run.records) {
     totals.included += record.arrivals.length;
@@ -133,6 +143,7 @@ describe("a whole cluster of real cores", () => {
     expect(totals.rejected).toBeGreaterThan(200);
     expect(totals.returned).toBeGreaterThan(1000);
     expect(totals.tailFrames).toBeGreaterThan(50);
+    expect(totals.unwritten).toBeGreaterThan(1000);
     expect(totals.epochs).toBeGreaterThan(totals.schedules);
   });
 

@@ -3,7 +3,7 @@
  * result is a pure function of the partition's state and the block's changes.
  */
 import { hashInto } from "@chainsafe/hashtree";
-import type { CodeFilter } from "./code-filter.ts";
+import type { CodeFilter } from "@velarium/slots";
 import type { EntryBuffer } from "./entry-buffer.ts";
 import type { EntryLog } from "./entry-log.ts";
 import { StateError } from "./errors.ts";

@@ -2,9 +2,8 @@
  * The state of one shard: some partitions of the chain's state, their trees, and their log. Synchronous and
  * deterministic: roots depend on the blocks only, never on caches, restarts or how partitions are spread.
  */
-import { partitionOf } from "@velarium/slots";
+import { CodeFilter, partitionOf } from "@velarium/slots";
 import { readBase, writeBase } from "./base-file.ts";
-import { CodeFilter } from "./code-filter.ts";
 import { combinedRoot } from "./combined-root.ts";
 import { EntryBuffer } from "./entry-buffer.ts";
 import { EntryLog } from "./entry-log.ts";
@@ -118,6 +117,11 @@ export class StateStore {
   /** Opens or creates a store; throws StateError `wrong-chain`, `wrong-version`, `wrong-partitions`, `corrupt-log`. */
   static open(options: StateStoreOptions): StateStore {
     return new StateStore(options);
+  }
+
+  /** Every code slot that was ever written here. Another object after a rollback. */
+  get codeFilter(): CodeFilter {
+    return this.codes;
   }
 
   /** Height of the newest applied block, or -1 before genesis. */

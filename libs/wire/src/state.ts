@@ -83,6 +83,17 @@ export const CodeValues = defineSchema({
   columns: { tokens: "u32", found: "u8", codes: "bytes" },
 });
 
+export const CodeFilter = defineSchema({
+  id: 46,
+  version: 1,
+  name: "CodeFilter",
+  doc: "Shard to executor (Slots stream): the filter of all code slots that were written here up to a seq, so that reads of others need not be asked. Whole at an epoch's beginning, then what each block adds.",
+  /** sinceSeq = -1: whole; else what was added after that seq. */
+  scalars: ["epoch", "sinceSeq", "throughSeq"],
+  /** `words`: the whole filter's (libs/slots), or none. `added`: hashes of keys beside those. */
+  columns: { words: "u32", added: "u32" },
+});
+
 export const EpochBegin = defineSchema({
   id: 50,
   version: 1,

@@ -172,6 +172,11 @@ function defineExecutorMetrics(
     rejected: counter("rejected", "Outcomes: rejected.", "rejected"),
     divergences: counter("divergences", "Transactions that left their declared accesses.", "diverged"),
     cacheHits: counter("cache_hits", "Reads served from the slot cache.", "cacheHits"),
+    unwrittenCodes: counter(
+      "unwritten_codes",
+      "Reads of code slots that were never written: answered without asking.",
+      "unwrittenCodes",
+    ),
     localWaits: counter("local_waits", "Reads that waited for a version made here.", "localWaits"),
     shardReads: counter("shard_reads", "Reads asked of home shards.", "shardReads"),
     codeReads: counter("code_reads", "Code asked of shards.", "codeReads"),

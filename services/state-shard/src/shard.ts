@@ -59,6 +59,7 @@ export class Shard {
       state: {
         getBatch: (keys, count, out) => store.getBatch(keys, count, out),
         readForBlock: (keys, count, out) => store.readForBlock(keys, count, out),
+        codeFilter: () => store.codeFilter,
         codeByPrefix: (prefix) => codes.get(prefix),
       },
       owned: state.owned,
@@ -92,6 +93,7 @@ export class Shard {
       }),
     );
     peer.send(this.shardState());
+    this.core.greet(number);
   }
 
   /** `StateShard.Control`. */

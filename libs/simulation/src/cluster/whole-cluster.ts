@@ -69,6 +69,8 @@ export interface WholeRun {
   readonly epochs: number;
   readonly messages: number;
   readonly framerStats: Framer["stats"];
+  /** Reads of code slots that executors answered themselves. */
+  readonly unwrittenCodes: number;
 }
 
 /** An executor's stream to the scheduler. */
@@ -227,6 +229,7 @@ export class WholeCluster {
       epochs: this.epochs,
       messages: this.network.delivered,
       framerStats: this.framer.stats,
+      unwrittenCodes: this.executors.reduce((n, e) => n + e.core.stats.unwrittenCodes, 0),
     };
   }
 

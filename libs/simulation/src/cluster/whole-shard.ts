@@ -68,6 +68,7 @@ export class WholeShard {
       owned: this.owned,
       state: {
         getBatch: (keys, count, out) => this.store.getBatch(keys, count, out),
+        codeFilter: () => this.store.codeFilter,
         codeByPrefix: (prefix) => this.codes.get(prefixName(prefix)),
       },
       send: (peer, bytes) => wires.toExecutor(peer, bytes),
