@@ -1,4 +1,5 @@
 /** Benchmarks by name. Add one here and `velarium bench` knows it. */
+import { engineBench } from "./engine/engine-bench.ts";
 import { fafo } from "./fafo.ts";
 import { profiles } from "./profiles.ts";
 import type { Bench } from "./report.ts";
@@ -12,4 +13,5 @@ export const benches: Readonly<Record<string, Bench>> = {
   fafo,
   scheduler,
   profiles,
+  engine: engineBench,
 };
