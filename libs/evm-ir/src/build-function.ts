@@ -4,6 +4,7 @@ import { opcodeTable } from "@velarium/evm-opcodes";
 import type { BuildOptions, BuildResult } from "./build.ts";
 import { BytecodeFrontEnd } from "./bytecode.ts";
 import { BudgetExceeded, Construction, DEFAULT_BUDGETS } from "./construct.ts";
+import { optimizeFunction } from "./passes/optimize.ts";
 
 /** Contexts of one position; the most that a measured contract needs is below a tenth of it. */
 const DEFAULT_MAX_VARIANTS = 512;
@@ -19,18 +20,21 @@ export function buildFunction(code: Uint8Array, rules: BlockRules, options: Buil
     });
     const translation = frontEnd.translate(rules.fork);
     ir.checkTime();
+    const optimized =
+      options.optimize === false ? translation.function : optimizeFunction(ir, translation.function);
+    ir.checkTime();
     return {
       ok: true,
-      function: translation.function,
+      function: optimized,
       stats: {
         codeBytes: code.length,
-        blocks: translation.function.blocks.length,
+        blocks: optimized.blocks.length,
         variants: translation.variants,
         positions: translation.positions,
         unknownJumps: translation.unknownJumps,
         droppedVariants: translation.droppedVariants,
-        instructions: ir.instructionCount,
-        values: ir.values.length,
+        instructions: optimized.blocks.reduce((sum, { instructions }) => sum + instructions.length, 0),
+        values: optimized.values.length,
         ms: ir.elapsedMs(),
       },
     };

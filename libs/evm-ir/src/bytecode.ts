@@ -174,6 +174,7 @@ export class BytecodeFrontEnd {
         args: [],
         result: NO_VALUE,
         gas: 0,
+        height,
         minStack: 0,
         maxStackGrowth: 0,
       };

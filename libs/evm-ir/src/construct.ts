@@ -29,7 +29,7 @@ export const DEFAULT_BUDGETS: Budgets = {
   instructions: 300_000,
   operands: 2_000_000,
   blockInstructions: 20_000,
-  wallMs: 1_000,
+  wallMs: 3_000,
 };
 
 /** How many budgeted things pass between two looks at the clock. */

@@ -49,6 +49,8 @@ export interface Instruction {
    * - others: 0
    */
   gas: number;
+  /** `section` only: operands on the stack on entry. */
+  height?: number;
   /** `section` only: operands needed on entry. */
   minStack?: number;
   /** `section` only: the most operands that are on the stack above the height at entry. */

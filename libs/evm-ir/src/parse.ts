@@ -288,6 +288,7 @@ class Parser {
     const instruction: Instruction = { op, pc: 0, args: [], result, gas: 0 };
     while (/^[%0#]/.test(line.peek())) instruction.args.push(this.#value(line));
     if (line.peek() === "gas") instruction.gas = line.field("gas");
+    if (line.peek() === "height") instruction.height = line.field("height");
     if (line.peek() === "min") instruction.minStack = line.field("min");
     if (line.peek() === "grow") instruction.maxStackGrowth = line.field("grow");
     if (line.accept("words")) {

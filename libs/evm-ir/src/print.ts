@@ -52,11 +52,13 @@ class Printer {
     return `block ${id} pc=${pc} height=${height}${point} (${list}):`;
   }
 
-  #instruction({ op, pc, args, result, gas, minStack, maxStackGrowth, words }: Instruction): string {
+  #instruction(instruction: Instruction): string {
+    const { op, pc, args, result, gas, height, minStack, maxStackGrowth, words } = instruction;
     const parts: string[] = result === NO_VALUE ? [] : [this.#definition(result), "="];
     parts.push(op);
     for (const arg of args) parts.push(this.#value(arg));
     if (gas !== 0) parts.push(`gas=${gas}`);
+    if (height !== undefined) parts.push(`height=${height}`);
     if (minStack !== undefined) parts.push(`min=${minStack}`);
     if (maxStackGrowth !== undefined) parts.push(`grow=${maxStackGrowth}`);
     if (words !== undefined) parts.push(`words=[${this.#list(words)}]`);

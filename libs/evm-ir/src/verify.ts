@@ -141,11 +141,8 @@ class Verifier {
       );
   }
 
-  #instruction(
-    block: Block,
-    { op, args, gas, words, minStack, maxStackGrowth }: Instruction,
-    at: number,
-  ): void {
+  #instruction(block: Block, instruction: Instruction, at: number): void {
+    const { op, args, gas, words, height, minStack, maxStackGrowth } = instruction;
     const info = operationInfo(op);
     this.#check(
       args.length >= info.args && args.length <= info.maxArgs,
@@ -156,7 +153,10 @@ class Verifier {
     this.#check(words === undefined || op === "keccak", `${op} with words`);
     this.#check(Number.isSafeInteger(gas) && gas >= 0, `${op} with ${gas} gas`);
     if (op === "section")
-      this.#check(minStack !== undefined && maxStackGrowth !== undefined, "a section without stack needs");
+      this.#check(
+        height !== undefined && maxStackGrowth !== undefined && (minStack ?? height + 1) <= height,
+        "a section without its height and stack needs",
+      );
     if (info.effect === "access")
       this.#check(at === 0 && block.resume !== undefined, `${op} is not the first of a resume block`);
   }
