@@ -1,4 +1,6 @@
 export * as layout from "../assembly/layout.ts";
+export { createKernel } from "./kernel.ts";
+export { packedBytes, packTransaction, writeTransaction } from "./pack.ts";
 export type {
   BeginOptions,
   CodeStats,
@@ -13,3 +15,4 @@ export type {
   RunStatus,
   SavedExecution,
 } from "./types.ts";
+export { KernelError, kernelModule } from "./wasm.ts";

@@ -175,6 +175,8 @@ export interface Kernel {
 
   save(): SavedExecution;
   restore(saved: SavedExecution): void;
+  /** Tells that a saved execution will not be restored any more: codes are forgotten only when none is left. */
+  drop(): void;
 
   /** Resident state: puts a value in place, outside any execution. */
   seed(key: Uint8Array, word: Uint8Array): void;

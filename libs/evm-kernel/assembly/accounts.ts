@@ -1,0 +1,297 @@
+// The account table: one record per address, found through an open-addressing index. Functions that need a value
+// which is not at hand note the miss and return false (or -1); they change nothing then.
+import {
+  ACCOUNT_BYTES, ACCOUNT_INDEX, ACCOUNTS, ACCOUNTS_END, accountMask, TOUCHED_ACCOUNTS,
+} from "./bounds";
+import { findCode, NO_CODE } from "./codes";
+import {
+  accountsEnd, flags, generation, learned, resident, setAccountsEnd, setLearned, setLimited, setTouchedAccountsEnd,
+  setUndeclared, stamp, touchedAccountsEnd, undeclared,
+} from "./execution";
+import { noteBalance, noteBits, noteCode, noteDelta, noteNonce } from "./journal";
+import { TXFLAG_WATCHED } from "./layout";
+import { missCode, missField } from "./misses";
+import {
+  A_ADDRESS, A_BALANCE, A_BALANCE0, A_CODE, A_CODE0, A_DELTA, A_ENTRY, A_KINDS, A_LOADED, A_NONCE, A_NONCE0, A_STAMP,
+  A_TX, EXISTS, KNOWN_BALANCE, KNOWN_CODE, KNOWN_NONCE, LOADED_BALANCE, LOADED_CODE, LOADED_NONCE, SETTLED, TOUCHED,
+  TRIED_BALANCE, TRIED_CODE, TRIED_DELTA, TRIED_NONCE, WARM,
+} from "./records";
+import { eip158, isPrecompile } from "./rules";
+import { hashAddress } from "./secret";
+import { add, copy, isZero, zero } from "./u256";
+
+/** Undeclared reads after which a watched execution has shown enough (LEARNING_READS of libs/engine). */
+const LEARNING_READS: u32 = 64;
+
+/** Record of an address given as limbs; made when there is none. */
+export function accountOf(low: u64, mid: u64, high: u64): usize {
+  high &= 0xffffffff;
+  const mask = accountMask;
+  let i = hashAddress(low, mid, high) & mask;
+  while (true) {
+    const entry = load<u64>(ACCOUNT_INDEX + (<usize>i << 3));
+    if (<u32>(entry >> 32) != generation) break;
+    const record = <usize>entry;
+    if (load<u64>(record) == low && load<u64>(record, 8) == mid && load<u64>(record, 16) == high) {
+      if (load<u32>(record, A_STAMP) != stamp) enter(record);
+      return record;
+    }
+    i = (i + 1) & mask;
+  }
+  const record = accountsEnd;
+  if (record + ACCOUNT_BYTES > ACCOUNTS_END) {
+    setLimited(true);
+    return ACCOUNTS;
+  }
+  setAccountsEnd(record + ACCOUNT_BYTES);
+  memory.fill(record, 0, ACCOUNT_BYTES);
+  store<u64>(record, low);
+  store<u64>(record, mid, 8);
+  store<u64>(record, high, 16);
+  store<u64>(ACCOUNT_INDEX + (<usize>i << 3), ((<u64>generation) << 32) | <u64>record);
+  enter(record);
+  return record;
+}
+
+/** The record of the account that a word names (its lower 160 bits). */
+@inline
+export function accountAt(word: usize): usize {
+  return accountOf(load<u64>(word), load<u64>(word, 8), load<u64>(word, 16));
+}
+
+/** Makes a record part of the transaction. */
+function enter(record: usize): void {
+  store<u32>(record, stamp, A_STAMP);
+  store<u32>(record, 0, A_TX);
+  store<u64>(record, load<u64>(record, A_NONCE), A_NONCE0);
+  copy(record + A_BALANCE, record + A_BALANCE0);
+  copy(record + A_CODE, record + A_CODE0);
+  zero(record + A_DELTA);
+  store<u32>(touchedAccountsEnd, <u32>record);
+  setTouchedAccountsEnd(touchedAccountsEnd + 4);
+}
+
+/** Puts an existing index entry back after the tables were restored. */
+export function indexAccounts(): void {
+  for (let record = ACCOUNTS; record < accountsEnd; record += ACCOUNT_BYTES) {
+    let i = hashAddress(load<u64>(record), load<u64>(record, 8), load<u64>(record, 16)) & accountMask;
+    while (<u32>(load<u64>(ACCOUNT_INDEX + (<usize>i << 3)) >> 32) == generation) i = (i + 1) & accountMask;
+    store<u64>(ACCOUNT_INDEX + (<usize>i << 3), ((<u64>generation) << 32) | <u64>record);
+  }
+}
+
+/** Counts a read that the declared accesses do not cover. W (2), R (1) and X (5) do. */
+export function noteRead(kind: u32): void {
+  if ((flags & TXFLAG_WATCHED) == 0 || kind == 1 || kind == 2 || kind == 5) return;
+  setUndeclared(undeclared + 1);
+  if (undeclared > LEARNING_READS) setLearned(true);
+}
+
+export function knowBalance(record: usize): bool {
+  const tx = load<u32>(record, A_TX);
+  if (tx & KNOWN_BALANCE) return true;
+  if ((load<u32>(record, A_LOADED) & LOADED_BALANCE) == 0) {
+    if (!resident) return missField(record, 0);
+    store<u32>(record, load<u32>(record, A_LOADED) | LOADED_BALANCE, A_LOADED);
+  }
+  store<u32>(record, tx | KNOWN_BALANCE, A_TX);
+  add(record + A_BALANCE, record + A_DELTA, record + A_BALANCE);
+  zero(record + A_DELTA);
+  noteRead(load<u8>(record, A_KINDS));
+  return true;
+}
+
+export function knowNonce(record: usize): bool {
+  const tx = load<u32>(record, A_TX);
+  if (tx & KNOWN_NONCE) return true;
+  if ((load<u32>(record, A_LOADED) & LOADED_NONCE) == 0) {
+    if (!resident) return missField(record, 1);
+    store<u32>(record, load<u32>(record, A_LOADED) | LOADED_NONCE, A_LOADED);
+  }
+  store<u32>(record, tx | KNOWN_NONCE, A_TX);
+  noteRead(load<u8>(record, A_KINDS + 1));
+  return true;
+}
+
+export function knowCode(record: usize): bool {
+  const tx = load<u32>(record, A_TX);
+  if (tx & KNOWN_CODE) return true;
+  if ((load<u32>(record, A_LOADED) & LOADED_CODE) == 0) {
+    if (!resident) return missField(record, 2);
+    store<u32>(record, load<u32>(record, A_LOADED) | LOADED_CODE, A_LOADED);
+  }
+  store<u32>(record, tx | KNOWN_CODE, A_TX);
+  noteRead(load<u8>(record, A_KINDS + 2));
+  return true;
+}
+
+/** No code, of a record whose code word is known. */
+@inline
+export function isCodeless(record: usize): bool {
+  return (
+    (load<u64>(record, A_CODE + 4) | load<u64>(record, A_CODE + 12) | load<u64>(record, A_CODE + 20) |
+      <u64>load<u32>(record, A_CODE + 28)) == 0
+  );
+}
+
+/** Incarnation as the code word says, of a record whose code word is known. */
+@inline
+export function incarnationOf(record: usize): u32 {
+  return bswap<u32>(load<u32>(record, A_CODE)) & 0xffffff;
+}
+
+/** Entry of the account's code (NO_CODE when it has none); 0 on a miss. */
+export function codeOf(record: usize): usize {
+  if (!knowCode(record)) return 0;
+  let entry = <usize>load<u32>(record, A_ENTRY);
+  if (entry != 0) return entry;
+  entry = isCodeless(record) ? NO_CODE : findCode(record + A_CODE + 4);
+  if (entry == 0) {
+    missCode(record + A_CODE + 4);
+    return 0;
+  }
+  store<u32>(record, <u32>entry, A_ENTRY);
+  return entry;
+}
+
+/** Whether the account is there at all, empty or not: 1, 0, or -1 on a miss. */
+export function exists(record: usize): i32 {
+  const tx = load<u32>(record, A_TX);
+  if (tx & SETTLED) return i32((tx & EXISTS) != 0);
+  if (!knowCode(record)) return -1;
+  let there = (load<u8>(record, A_CODE) & 1) != 0 || !isCodeless(record);
+  if (!there) {
+    if (!knowNonce(record)) return -1;
+    there = load<u64>(record, A_NONCE) != 0;
+  }
+  if (!there) {
+    if (!knowBalance(record)) return -1;
+    there = !isZero(record + A_BALANCE);
+  }
+  store<u32>(record, load<u32>(record, A_TX) | SETTLED | (there ? EXISTS : 0), A_TX);
+  return i32(there);
+}
+
+/** Without code, nonce and balance (EIP-161): 1, 0, or -1 on a miss. The balance is looked at last. */
+export function isEmpty(record: usize): i32 {
+  if (!knowCode(record)) return -1;
+  if (!isCodeless(record)) return 0;
+  if (!knowNonce(record)) return -1;
+  if (load<u64>(record, A_NONCE) != 0) return 0;
+  if (!knowBalance(record)) return -1;
+  return i32(isZero(record + A_BALANCE));
+}
+
+/** Nobody is there, by the rules in force: empty from EIP-158 on, absent before. -1 on a miss. */
+export function isDead(record: usize): i32 {
+  if (eip158) return isEmpty(record);
+  const there = exists(record);
+  return there < 0 ? -1 : 1 - there;
+}
+
+/** Sets bits with undo. */
+export function setBits(record: usize, bits: u32): void {
+  const tx = load<u32>(record, A_TX);
+  if ((tx & bits) == bits) return;
+  noteBits(record, bits);
+  store<u32>(record, tx | bits, A_TX);
+}
+
+export function setExists(record: usize, there: bool): void {
+  const tx = load<u32>(record, A_TX);
+  const next = there ? tx | SETTLED | EXISTS : (tx | SETTLED) & ~EXISTS;
+  if (next == tx) return;
+  noteBits(record, SETTLED | EXISTS);
+  store<u32>(record, next, A_TX);
+}
+
+/** EIP-161: an account touched while empty is removed. RIPEMD-160 stays touched whatever is reverted (block 2,675,119). */
+export function touch(record: usize): void {
+  const tx = load<u32>(record, A_TX);
+  if (tx & TOUCHED) return;
+  if (load<u64>(record) != 3 || (load<u64>(record, 8) | load<u64>(record, 16)) != 0) noteBits(record, TOUCHED);
+  store<u32>(record, tx | TOUCHED, A_TX);
+}
+
+/** Writes the balance, which must be known. */
+export function setBalance(record: usize, value: usize): void {
+  noteBalance(record);
+  store<u32>(record, load<u32>(record, A_TX) | TRIED_BALANCE, A_TX);
+  copy(value, record + A_BALANCE);
+}
+
+/** Adds ether without reading the balance. */
+export function addDelta(record: usize, amount: usize): void {
+  if (load<u32>(record, A_TX) & KNOWN_BALANCE) {
+    noteBalance(record);
+    store<u32>(record, load<u32>(record, A_TX) | TRIED_BALANCE, A_TX);
+    add(record + A_BALANCE, amount, record + A_BALANCE);
+    return;
+  }
+  noteDelta(record, amount);
+  store<u32>(record, load<u32>(record, A_TX) | TRIED_DELTA, A_TX);
+  add(record + A_DELTA, amount, record + A_DELTA);
+}
+
+export function setNonce(record: usize, value: u64): void {
+  noteNonce(record);
+  store<u32>(record, load<u32>(record, A_TX) | TRIED_NONCE, A_TX);
+  store<u64>(record, value, A_NONCE);
+}
+
+/** Writes the code word; `entry` is the code's entry. */
+export function setCode(record: usize, codeFlags: u32, incarnation: u32, entry: usize, prefix: usize): void {
+  noteCode(record);
+  store<u32>(record, load<u32>(record, A_TX) | TRIED_CODE, A_TX);
+  store<u32>(record, bswap<u32>((codeFlags << 24) | (incarnation & 0xffffff)), A_CODE);
+  if (prefix == 0) memory.fill(record + A_CODE + 4, 0, 28);
+  else memory.copy(record + A_CODE + 4, prefix, 28);
+  store<u32>(record, <u32>entry, A_ENTRY);
+}
+
+@inline
+export function isWarm(record: usize): bool {
+  return (
+    (load<u32>(record, A_TX) & WARM) != 0 || isPrecompile(load<u64>(record), load<u64>(record, 8), load<u64>(record, 16))
+  );
+}
+
+@inline
+export function warm(record: usize): void {
+  if ((load<u32>(record, A_TX) & WARM) == 0) setBits(record, WARM);
+}
+
+/** Writes the account's address as a word. */
+@inline
+export function addressWord(record: usize, out: usize): void {
+  store<u64>(out, load<u64>(record, A_ADDRESS));
+  store<u64>(out, load<u64>(record, A_ADDRESS + 8), 8);
+  store<u64>(out, load<u64>(record, A_ADDRESS + 16), 16);
+  store<u64>(out, 0, 24);
+}
+
+/** Value of a field from the host: a big-endian word. Known values are never replaced. */
+export function supplyField(record: usize, domain: u32, word: usize): void {
+  const loaded = load<u32>(record, A_LOADED);
+  if ((loaded >> domain) & 1) return;
+  store<u32>(record, loaded | (1 << domain), A_LOADED);
+  if (domain == 0) {
+    reverseTo(word, record + A_BALANCE);
+    copy(record + A_BALANCE, record + A_BALANCE0);
+  } else if (domain == 1) {
+    const nonce = bswap<u64>(load<u64>(word, 24));
+    store<u64>(record, nonce, A_NONCE);
+    store<u64>(record, nonce, A_NONCE0);
+  } else {
+    copy(word, record + A_CODE);
+    copy(word, record + A_CODE0);
+    store<u32>(record, 0, A_ENTRY);
+  }
+}
+
+function reverseTo(from: usize, to: usize): void {
+  store<u64>(to, bswap<u64>(load<u64>(from, 24)));
+  store<u64>(to, bswap<u64>(load<u64>(from, 16)), 8);
+  store<u64>(to, bswap<u64>(load<u64>(from, 8)), 16);
+  store<u64>(to, bswap<u64>(load<u64>(from)), 24);
+}

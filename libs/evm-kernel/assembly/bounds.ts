@@ -1,0 +1,124 @@
+// Where everything is in linear memory. `layOut` places the regions once; all but the last have a fixed size, reserved
+// as address space (pages are committed when touched). The last, EVM memory, grows with `memory.grow`.
+import {
+  BLOCK_BYTES, CODE_ENTRY_BYTES, FRAME_BYTES, MAX_DEPTH, MISS_BYTES, OP_BYTES, RESULT_BYTES, STACK_ENTRIES,
+} from "./layout";
+
+export const ACCOUNT_BYTES: usize = 256;
+export const SLOT_BYTES: usize = 128;
+export const JOURNAL_ENTRY_BYTES: usize = 48;
+const RETURN_REGION: usize = 32 << 20;
+const LOG_REGION: usize = 32 << 20;
+const INPUT_REGION: usize = 32 << 20;
+const TEMPORARY_REGION: usize = 64 << 20;
+const JOURNAL_REGION: usize = 96 << 20;
+
+/** Fixed small areas, read by the host. */
+export const BLOCK = memory.data(BLOCK_BYTES, 16);
+export const RESULT = memory.data(RESULT_BYTES, 16);
+export const MISS = memory.data(MISS_BYTES, 16);
+export const OPCODES = memory.data(OP_BYTES << 8, 16);
+
+export let FRAMES: usize = 0;
+export let STACKS: usize = 0;
+export let RETURNS: usize = 0;
+export let LOGS: usize = 0;
+export let INPUT: usize = 0;
+export let TEMPORARY: usize = 0;
+export let JOURNAL: usize = 0;
+export let TOUCHED_ACCOUNTS: usize = 0;
+export let TOUCHED_SLOTS: usize = 0;
+export let ACCOUNTS: usize = 0;
+export let ACCOUNT_INDEX: usize = 0;
+export let SLOTS: usize = 0;
+export let SLOT_INDEX: usize = 0;
+export let CODE_INDEX: usize = 0;
+export let CODES: usize = 0;
+export let MEMO: usize = 0;
+export let MEMORY: usize = 0;
+
+export let RETURNS_END: usize = 0;
+export let LOGS_END: usize = 0;
+export let INPUT_END: usize = 0;
+export let TEMPORARY_END: usize = 0;
+export let JOURNAL_END: usize = 0;
+export let ACCOUNTS_END: usize = 0;
+export let SLOTS_END: usize = 0;
+export let CODES_END: usize = 0;
+export let MEMORY_END: usize = 0;
+/** First byte that is not there yet: EVM memory may be touched below. */
+export let memoryTop: usize = 0;
+
+/** Index entries less one; entries are twice the records, rounded up to a power of two. */
+export let accountMask: u32 = 0;
+export let slotMask: u32 = 0;
+export let codeMask: u32 = 0;
+export let memoMask: u32 = 0;
+
+let next: usize = 0;
+
+function place(bytes: usize): usize {
+  const at = next;
+  next = (next + bytes + 63) & ~(<usize>63);
+  return at;
+}
+
+function maskFor(records: u32): u32 {
+  let entries: u32 = 64;
+  while (entries < records << 1) entries <<= 1;
+  return entries - 1;
+}
+
+/** Places the regions and reserves all but EVM memory. False when there is not enough address space. */
+export function layOut(accounts: u32, slots: u32, codeBytes: usize, memoEntries: u32, memoryBytes: usize): bool {
+  next = (__heap_base + 63) & ~(<usize>63);
+  FRAMES = place(<usize>(MAX_DEPTH + 2) * FRAME_BYTES);
+  STACKS = place(<usize>(MAX_DEPTH + 2) * STACK_ENTRIES * 32);
+  RETURNS = place(RETURN_REGION);
+  RETURNS_END = next;
+  LOGS = place(LOG_REGION);
+  LOGS_END = next;
+  INPUT = place(INPUT_REGION);
+  INPUT_END = next;
+  TEMPORARY = place(TEMPORARY_REGION);
+  TEMPORARY_END = next;
+  JOURNAL = place(JOURNAL_REGION);
+  JOURNAL_END = next - JOURNAL_ENTRY_BYTES;
+  TOUCHED_ACCOUNTS = place(<usize>accounts << 2);
+  TOUCHED_SLOTS = place(<usize>slots << 2);
+  ACCOUNTS = place(<usize>accounts * ACCOUNT_BYTES);
+  ACCOUNTS_END = next;
+  SLOTS = place(<usize>slots * SLOT_BYTES);
+  SLOTS_END = next;
+  accountMask = maskFor(accounts);
+  slotMask = maskFor(slots);
+  ACCOUNT_INDEX = place((<usize>accountMask + 1) << 3);
+  SLOT_INDEX = place((<usize>slotMask + 1) << 3);
+  codeMask = maskFor(<u32>(codeBytes / 2048));
+  CODE_INDEX = place((<usize>codeMask + 1) << 2);
+  CODES = place(codeBytes);
+  CODES_END = next;
+  memoMask = memoEntries - 1;
+  MEMO = place(<usize>memoEntries << 7);
+  MEMORY = (place(0) + 65535) & ~(<usize>65535);
+  MEMORY_END = MEMORY + memoryBytes;
+  memoryTop = <usize>memory.size() << 16;
+  return reach(MEMORY + (1 << 20));
+}
+
+/** Makes memory below `end` usable. */
+export function reach(end: usize): bool {
+  if (end <= memoryTop) return true;
+  if (end > MEMORY_END) return false;
+  // Grow by a quarter more than asked for: growth costs a system call.
+  const missing = end - memoryTop;
+  let pages = <i32>((missing + (missing >> 2) + 65535) >> 16) + 16;
+  if (memory.grow(pages) < 0) {
+    pages = <i32>((missing + 65535) >> 16);
+    if (memory.grow(pages) < 0) return false;
+  }
+  memoryTop = <usize>memory.size() << 16;
+  return true;
+}
+
+export const CODE_ENTRY: usize = CODE_ENTRY_BYTES;

@@ -1,0 +1,77 @@
+// Everything that the host and compiled code see of the kernel.
+import { BLOCK, INPUT, INPUT_END, layOut, MISS, OPCODES, RESULT } from "./bounds";
+import { forgetCodes } from "./codes";
+import { setResident } from "./execution";
+import { clearState } from "./host";
+import { setSecret } from "./secret";
+import { inputBytes } from "./transaction";
+
+export {
+  begin, clearState, commit, peek, preload, ranges, rangesCount, restored, seed, supply,
+} from "./host";
+export { collect } from "./results";
+export { run } from "./trampoline";
+export { setPrices, setRules, setSstorePrices } from "./rules";
+export { addCode, codeBytesUsed, findCode, firstCodeEntry, forgetCodes, ready } from "./codes";
+export { precompileOutput } from "./precompiles";
+
+// Imports of compiled code.
+export {
+  addmod, byteAt, div, mod, mul, mulmod, sar, sdiv, shl, shr, signextend, smod,
+} from "./u256";
+export { expand } from "./expansion";
+export { hash } from "./keccak-memo";
+export {
+  calldatacopy, calldataload, codecopy, exp, log, mcopy, returndatacopy, returns,
+} from "./data-operations";
+export {
+  balance, blobhash, blockhash, extcodehash, extcodesize, selfbalance, sload, sstore, tload, tstore,
+} from "./state-operations";
+export { interpret } from "./interpreter";
+
+import { returnBytes } from "./execution";
+import { clz256, small } from "./u256";
+
+export function returndatasize(): u32 {
+  return <u32>returnBytes;
+}
+export function clz(a: usize, out: usize): void {
+  small(out, clz256(a));
+}
+
+/** First of all calls. `secret`: 80 bytes at `scratch`. False without enough address space. */
+export function init(
+  accounts: u32, slots: u32, codeBytes: u32, memoEntries: u32, memoryBytes: u32, isResident: bool,
+): bool {
+  if (!layOut(accounts, slots, codeBytes, memoEntries, memoryBytes)) return false;
+  setResident(isResident);
+  forgetCodes();
+  clearState();
+  return true;
+}
+export function secret(at: usize): void {
+  setSecret(at);
+}
+
+export function block(): usize {
+  return BLOCK;
+}
+export function result(): usize {
+  return RESULT;
+}
+export function missAt(): usize {
+  return MISS;
+}
+export function opcodes(): usize {
+  return OPCODES;
+}
+export function input(): usize {
+  return INPUT;
+}
+export function inputEnd(): usize {
+  return INPUT_END;
+}
+/** Room for columns and codes that the host hands over: behind the packed transaction. */
+export function scratch(): usize {
+  return (INPUT + inputBytes() + 63) & ~(<usize>63);
+}

@@ -1,0 +1,103 @@
+/** The compiled kernel, and the little of the WebAssembly API that is used (its types are part of the DOM library only). */
+import { readFileSync } from "node:fs";
+
+/**
+ * The kernel cannot be used, or was used wrongly. `kernel-missing`: it was not built; `memory`: no room for what was asked;
+ * `code-mismatch`: code that has another hash than asked for; `rules`: a saved execution of other rules; `state`: a call
+ * out of order.
+ */
+export class KernelError extends Error {
+  readonly code: "kernel-missing" | "memory" | "code-mismatch" | "rules" | "state";
+  constructor(code: KernelError["code"], message: string) {
+    super(message);
+    this.name = "KernelError";
+    this.code = code;
+  }
+}
+
+export interface WasmTable {
+  readonly length: number;
+  grow(by: number): number;
+  get(index: number): unknown;
+  set(index: number, value: unknown): void;
+}
+
+declare const WebAssembly: {
+  readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
+  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
+};
+
+/** What the assembly exports, apart from the imports of compiled code. */
+export interface KernelExports {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly table: WasmTable;
+  init(
+    accounts: number,
+    slots: number,
+    codeBytes: number,
+    memoEntries: number,
+    memoryBytes: number,
+    resident: boolean,
+  ): number;
+  secret(at: number): void;
+  setRules(
+    fork: number,
+    maxType: number,
+    codeBytes: number,
+    initcodeBytes: number,
+    transactionGas: number,
+    blobs: number,
+    precompiles: number,
+    p256: boolean,
+  ): void;
+  setPrices(...prices: number[]): void;
+  setSstorePrices(...prices: number[]): void;
+  begin(): void;
+  clearState(): void;
+  run(): number;
+  preload(count: number, keys: number, words: number, kinds: number): void;
+  supply(word: number): void;
+  seed(key: number, word: number): void;
+  peek(key: number, out: number): number;
+  commit(): void;
+  collect(attempts: boolean): number;
+  ranges(): number;
+  rangesCount(): number;
+  restored(): void;
+  addCode(at: number, size: number): number;
+  findCode(prefix: number): number;
+  firstCodeEntry(): number;
+  codeBytesUsed(): number;
+  forgetCodes(): void;
+  ready(entry: number): number;
+  precompileOutput(size: number): void;
+  block(): number;
+  result(): number;
+  missAt(): number;
+  opcodes(): number;
+  input(): number;
+  inputEnd(): number;
+  scratch(): number;
+}
+
+const KERNEL = new URL("../build/kernel.wasm", import.meta.url);
+let compiled: object | undefined;
+
+/** The kernel's module, compiled once per thread. Throws KernelError when it was not built. */
+export function kernelModule(path: URL | string = KERNEL): object {
+  if (compiled !== undefined) return compiled;
+  let code: Uint8Array<ArrayBuffer>;
+  try {
+    code = new Uint8Array(readFileSync(path));
+  } catch (cause) {
+    throw new KernelError(
+      "kernel-missing",
+      `the EVM kernel is not built (${String(path)}): run \`npm run setup\`. ${String(cause)}`,
+    );
+  }
+  return (compiled = new WebAssembly.Module(code));
+}
+
+export function instantiate(module: object, imports: object): unknown {
+  return new WebAssembly.Instance(module, imports).exports;
+}
