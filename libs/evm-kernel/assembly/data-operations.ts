@@ -96,6 +96,8 @@ export function log(frame: usize, topics: i32, sp: usize, gas: i64): i64 {
   if (load<u32>(frame, FRAME_FLAGS) & FLAG_STATIC) return -3;
   const offset = saturated(sp - 32);
   const size = saturated(sp - 64);
+  gas -= 375 * <i64>topics;
+  if (gas < 0) return -3;
   if (size != 0) {
     gas = expand(frame, offset, size, gas);
     if (gas < 0) return gas;
