@@ -5,10 +5,10 @@
 // and the address (u32) of the record of the first section at or behind the chunk's start; then the records, 8 bytes
 // each: gas u32, entries needed on the stack u16, entries it grows by at most u16.
 import { keccak } from "../../hash-kernel/assembly/keccak";
-import { CODE_ENTRY, CODE_INDEX, CODES, CODES_END, codeMask, OPCODES, TEMPORARY_END } from "./bounds";
+import { CODE_ENTRY, CODE_INDEX, CODES, CODES_END, codeMask, OPCODES, TEMPORARY, TEMPORARY_END } from "./bounds";
 import {
   CODE_AT, CODE_BYTES, CODE_FLAGS, CODE_FUNCTION, CODE_HASH, CODE_HASH_WORD, CODE_NEXT, CODE_PADDING, CODE_RULES,
-  CODE_SECTIONS, CODEFLAG_DELEGATION, OP_BYTES, OP_FLAGS, OP_GAS, OP_IMMEDIATES, OP_INPUTS, OP_OUTPUTS, OPFLAG_ENDS,
+  CODE_SECTIONS, CODEFLAG_DELEGATION, OP_FLAGS, OP_GAS, OP_IMMEDIATES, OP_INPUTS, OP_OUTPUTS, OPFLAG_ENDS,
   OPFLAG_SUSPENDS,
 } from "./layout";
 import { setLimited, setTemporaryEnd, temporaryEnd } from "./execution";
@@ -99,6 +99,33 @@ export function addCode(from: usize, size: usize): usize {
   return entry;
 }
 
+/** Writes the record of the section that starts at `pc`; returns where the next one starts. */
+function measure(code: usize, size: usize, pc: usize, record: usize): usize {
+  let gas: u64 = 0;
+  let height: i32 = 0;
+  let needed: i32 = 0;
+  let growth: i32 = 0;
+  let first = true;
+  while (pc < size) {
+    const op = load<u8>(code + pc);
+    if (op == 0x5b && !first) break;
+    first = false;
+    const info = OPCODES + (<usize>op << 3);
+    const opFlags = <u32>load<u8>(info, OP_FLAGS);
+    const inputs = <i32>load<u8>(info, OP_INPUTS);
+    if (inputs - height > needed) needed = inputs - height;
+    height += <i32>load<u8>(info, OP_OUTPUTS) - inputs;
+    if (height > growth) growth = height;
+    if ((opFlags & OPFLAG_SUSPENDS) == 0) gas += load<u16>(info, OP_GAS);
+    pc += 1 + <usize>load<u8>(info, OP_IMMEDIATES);
+    if (opFlags & OPFLAG_ENDS) break;
+  }
+  store<u32>(record, gas > 0xffffffff ? 0xffffffff : <u32>gas);
+  store<u16>(record, <u16>min<i32>(needed, 1025), 4);
+  store<u16>(record, <u16>min<i32>(growth, 1025), 6);
+  return pc;
+}
+
 /** Analyses the code at `code` to the index at `to`; returns the end of the index, 0 when it would pass `limit`. */
 function analyse(code: usize, size: usize, to: usize, limit: usize): usize {
   const chunks = (size >> 6) + 1;
@@ -116,28 +143,7 @@ function analyse(code: usize, size: usize, to: usize, limit: usize): usize {
     if (record + 8 > limit) return 0;
     const word = to + ((pc >> 6) << 4);
     store<u64>(word, load<u64>(word) | ((<u64>1) << (<u64>(pc & 63))));
-    let gas: u64 = 0;
-    let height: i32 = 0;
-    let needed: i32 = 0;
-    let growth: i32 = 0;
-    let first = true;
-    while (pc < size) {
-      const op = load<u8>(code + pc);
-      if (op == 0x5b && !first) break;
-      first = false;
-      const info = OPCODES + (<usize>op << 3);
-      const opFlags = <u32>load<u8>(info, OP_FLAGS);
-      const inputs = <i32>load<u8>(info, OP_INPUTS);
-      if (inputs - height > needed) needed = inputs - height;
-      height += <i32>load<u8>(info, OP_OUTPUTS) - inputs;
-      if (height > growth) growth = height;
-      if ((opFlags & OPFLAG_SUSPENDS) == 0) gas += load<u16>(info, OP_GAS);
-      pc += 1 + <usize>load<u8>(info, OP_IMMEDIATES);
-      if (opFlags & OPFLAG_ENDS) break;
-    }
-    store<u32>(record, gas > 0xffffffff ? 0xffffffff : <u32>gas);
-    store<u16>(record, <u16>min<i32>(needed, 1025), 4);
-    store<u16>(record, <u16>min<i32>(growth, 1025), 6);
+    pc = measure(code, size, pc, record);
     record += 8;
   }
   // Running off the end is STOP: a section of its own, for operations that end one as the last of the code.
@@ -187,4 +193,14 @@ export function addInitcode(from: usize, size: usize): usize {
   return entry;
 }
 
-export const OP_SHIFT: usize = OP_BYTES;
+/** True for the entry of initcode. */
+export function isTemporary(entry: usize): bool {
+  return entry >= TEMPORARY && entry < TEMPORARY_END;
+}
+
+/** What is left of a section from a position inside it, in the form of a section's record. */
+const REST = memory.data(8, 16);
+export function restOfSection(code: usize, size: usize, pc: usize): usize {
+  measure(code, size, pc, REST);
+  return REST;
+}

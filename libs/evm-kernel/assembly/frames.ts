@@ -12,13 +12,22 @@ import {
   CODE_AT, CODE_BYTES, CODE_CALLS, CODE_FUNCTION, CODE_GAS, CODE_HASH, CODE_INTERPRETED, CODE_SECTIONS, FLAG_CREATE,
   FRAME_BYTES, FRAME_CODE, FRAME_CODE_BYTES, FRAME_CREATED, FRAME_DEPTH, FRAME_ENTRY, FRAME_FLAGS, FRAME_FUNCTION,
   FRAME_GAS, FRAME_GAS_GIVEN, FRAME_INPUT, FRAME_INPUT_BYTES, FRAME_JOURNAL, FRAME_KIND, FRAME_LOG_COUNT, FRAME_LOGS,
-  FRAME_MEMORY, FRAME_MEMORY_BYTES, FRAME_OUT, FRAME_OUT_BYTES, FRAME_PC, FRAME_REFUND, FRAME_RESUME, FRAME_SECTIONS,
+  FRAME_MEMORY, FRAME_MEMORY_BYTES, FRAME_OUT, FRAME_OUT_BYTES, FRAME_PC, FRAME_POINT, CODE_RULES, FRAME_REFUND, FRAME_RESUME, FRAME_SECTIONS,
   FRAME_SELF, FRAME_SP, FRAME_STACK, FRAME_TEMPORARY, STATUS_HALT, STATUS_RETURN, STATUS_REVERT, STATUS_STOP,
 } from "./layout";
 import { A_CODE } from "./records";
-import { codeDepositGas, codeLimit, homestead, london } from "./rules";
+import { codeDepositGas, codeLimit, homestead, london, rulesEpoch } from "./rules";
 import { incarnationOf } from "./accounts";
 import { small, zero } from "./u256";
+
+/** The host wants to see codes before they run, to install functions for them. */
+@external("host", "prepare")
+declare function prepare(entry: usize): void;
+
+let prepares: bool = false;
+export function setPrepares(wanted: bool): void {
+  prepares = wanted;
+}
 
 /** Where a revert of the frame that comes next leads back to. Taken before its value is moved. */
 let markJournal: usize = 0;
@@ -51,10 +60,15 @@ export function rewind(): void {
 export function pushFrame(
   entry: usize, kind: u32, flags: u32, self: usize, input: usize, inputBytes: u32, gas: i64, created: usize,
 ): usize {
-  if ((flags & FLAG_CREATE) == 0 && !ready(entry)) {
-    setLimited(true);
-    return 0;
-  }
+  if ((flags & FLAG_CREATE) == 0) {
+    if (load<u32>(entry, CODE_RULES) != rulesEpoch) {
+      if (!ready(entry)) {
+        setLimited(true);
+        return 0;
+      }
+      if (prepares) prepare(entry);
+    }
+  } else if (prepares) prepare(entry);
   const parent = frame;
   const next = parent == 0 ? FRAMES : parent + FRAME_BYTES;
   const stack: usize = parent == 0 ? STACKS : load<u32>(parent, FRAME_SP);
@@ -89,6 +103,7 @@ export function pushFrame(
   store<u32>(next, <u32>created, FRAME_CREATED);
   store<u32>(next, 0, FRAME_OUT);
   store<u32>(next, 0, FRAME_OUT_BYTES);
+  store<u32>(next, 0, FRAME_POINT);
   store<u64>(entry, load<u64>(entry, CODE_CALLS) + 1, CODE_CALLS);
   if (compiled == 0) store<u64>(entry, load<u64>(entry, CODE_INTERPRETED) + 1, CODE_INTERPRETED);
   setFrame(next);

@@ -12,8 +12,9 @@ export {
 export { collect } from "./results";
 export { run } from "./trampoline";
 export { setPrices, setRules, setSstorePrices } from "./rules";
-export { addCode, codeBytesUsed, findCode, firstCodeEntry, forgetCodes, ready } from "./codes";
+export { addCode, codeBytesUsed, findCode, firstCodeEntry, forgetCodes, isTemporary, ready } from "./codes";
 export { precompileOutput } from "./precompiles";
+export { setPrepares } from "./frames";
 
 // Imports of compiled code.
 export {

@@ -10,6 +10,7 @@ import {
 import {
   calldatacopy, calldataload, codecopy, exp, log, mcopy, returndatacopy, returns,
 } from "./data-operations";
+import { restOfSection } from "./codes";
 import { expand } from "./expansion";
 import { hash } from "./keccak-memo";
 import {
@@ -50,6 +51,14 @@ export function interpret(frame: usize): i32 {
   // An operation that suspended belongs to a section that is paid and checked.
   let resumes = load<u32>(frame, FRAME_RESUME) != 0;
   store<u32>(frame, 0, FRAME_RESUME);
+  if (!resumes && !startsSection(sections, ip - code)) {
+    // Compiled code left in the middle of a section.
+    const rest = restOfSection(code, load<u32>(frame, FRAME_CODE_BYTES), ip - code);
+    gas -= <i64>load<u32>(rest);
+    const height = <u32>((sp - stack) >> 5);
+    if (gas < 0 || height < <u32>load<u16>(rest, 4) || height + <u32>load<u16>(rest, 6) > 1024) return STATUS_HALT;
+    resumes = true;
+  }
   while (true) {
     if (resumes) resumes = false;
     else {
@@ -961,10 +970,15 @@ export function interpret(frame: usize): i32 {
   }
 }
 
+@inline
+function startsSection(sections: usize, pc: usize): bool {
+  return ((load<u64>(sections + ((pc >> 6) << 4)) >> (<u64>(pc & 63))) & 1) != 0;
+}
+
 /** A position that code may jump to: JUMPDEST at the start of a section, so not inside data. */
 @inline
 function isJumpdest(sections: usize, ip: usize, pc: usize): bool {
-  return load<u8>(ip) == 0x5b && ((load<u64>(sections + ((pc >> 6) << 4)) >> (<u64>(pc & 63))) & 1) != 0;
+  return load<u8>(ip) == 0x5b && startsSection(sections, pc);
 }
 
 @inline

@@ -57,6 +57,8 @@ class WasmKernel implements Kernel {
   private readonly inputEnd: number;
   private readonly blockAt: number;
   private readonly freeIndices: number[] = [];
+  /** Of functions for initcode, whose entries end with their frames. */
+  private readonly initcodeIndices: number[] = [];
 
   constructor(options: KernelOptions) {
     this.options = options;
@@ -66,7 +68,7 @@ class WasmKernel implements Kernel {
           throw new KernelError("state", "the kernel aborted");
         },
       },
-      host: { precompile: this.precompile },
+      host: { precompile: this.precompile, prepare: (entry: number) => options.prepare?.(entry) },
     }) as KernelExports;
     const kernel = this.exports;
     this.codeLimit = options.codeBytes ?? 128 * 2 ** 20;
@@ -86,6 +88,7 @@ class WasmKernel implements Kernel {
     this.inputEnd = kernel.inputEnd();
     this.blockAt = kernel.block();
     this.imports = compiledImports(kernel);
+    kernel.setPrepares(options.prepare !== undefined);
   }
 
   get memory(): { readonly buffer: ArrayBuffer } {
@@ -158,6 +161,7 @@ class WasmKernel implements Kernel {
     this.refresh();
     if (this.saved === 0 && this.exports.codeBytesUsed() > this.codeLimit - this.codeLimit / 4)
       this.forgetCodes();
+    if (this.saved === 0) this.freeIndices.push(...this.initcodeIndices.splice(0));
     this.exports.begin();
     this.collected = 0;
   }
@@ -266,15 +270,28 @@ class WasmKernel implements Kernel {
   }
 
   effects(): KernelEffects {
-    const flags = this.view.getUint32(this.inputAt + L.TX_FLAGS, true);
-    return this.collect((flags & L.TXFLAG_REPORT_ATTEMPTS) !== 0);
+    return this.columnsOf(this.reportsAttempts);
   }
 
   attempts(): AccessColumns {
-    return this.collect(true).accesses;
+    return this.columnsOf(true).accesses;
   }
 
-  private collect(attempts: boolean): KernelEffects {
+  collect(): number {
+    this.collectAs(this.reportsAttempts);
+    return this.exports.result();
+  }
+
+  private get reportsAttempts(): boolean {
+    return (this.view.getUint32(this.inputAt + L.TX_FLAGS, true) & L.TXFLAG_REPORT_ATTEMPTS) !== 0;
+  }
+
+  private columnsOf(attempts: boolean): KernelEffects {
+    this.collectAs(attempts);
+    return readEffects(this.heap, this.view, this.exports.result());
+  }
+
+  private collectAs(attempts: boolean): void {
     const wanted = attempts ? 2 : 1;
     if (this.collected !== wanted) {
       if (!this.exports.collect(attempts))
@@ -282,7 +299,6 @@ class WasmKernel implements Kernel {
       this.collected = wanted;
     }
     this.refresh();
-    return readEffects(this.heap, this.view, this.exports.result());
   }
 
   save(): SavedExecution {
@@ -357,6 +373,7 @@ class WasmKernel implements Kernel {
     const old = this.view.getUint32(entry + L.CODE_FUNCTION, true);
     const index = old !== 0 ? old : (this.freeIndices.pop() ?? table.grow(1));
     table.set(index, compiled);
+    if (old === 0 && this.exports.isTemporary(entry)) this.initcodeIndices.push(index);
     this.view.setUint32(entry + L.CODE_FUNCTION, index, true);
   }
 

@@ -70,6 +70,8 @@ export interface KernelExports {
   codeBytesUsed(): number;
   forgetCodes(): void;
   ready(entry: number): number;
+  isTemporary(entry: number): number;
+  setPrepares(wanted: boolean): void;
   precompileOutput(size: number): void;
   block(): number;
   result(): number;

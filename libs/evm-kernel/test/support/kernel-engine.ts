@@ -1,10 +1,10 @@
 /** An engine on a bare kernel, for tests: answers misses at once, and can leave the memory to another execution at each. */
-import {
-  type BlockContext,
-  type ExecutableTransaction,
-  type ExecuteOptions,
-  type ExecutionResult,
-  type StateView,
+import type {
+  BlockContext,
+  ExecutableTransaction,
+  ExecuteOptions,
+  ExecutionResult,
+  StateView,
 } from "@velarium/engine";
 import type { BeginOptions, Kernel } from "../../src/index.ts";
 
