@@ -77,6 +77,8 @@ export function call(frame: usize, op: u32): i32 {
     if (dead < 0) return STATUS_MISS;
     if (dead > 0) cost += callNewAccountGas;
   }
+  // Before EIP-150 what is asked for must be there, so nothing more of the target is looked at without it.
+  if (!tangerine && (gas < cost || saturated(sp - 32) > <u64>(gas - cost))) return STATUS_HALT;
   const precompile = isPrecompile(load<u64>(to), load<u64>(to, 8), load<u64>(to, 16) & 0xffffffff);
   let entry = NO_CODE;
   let delegate: usize = 0;
@@ -101,10 +103,7 @@ export function call(frame: usize, op: u32): i32 {
   if (tangerine) {
     const most = remaining - remaining / 64;
     given = requested < <u64>most ? <i64>requested : most;
-  } else {
-    if (requested > <u64>remaining) return STATUS_HALT;
-    given = <i64>requested;
-  }
+  } else given = <i64>requested;
   const tooDeep = load<u32>(frame, FRAME_DEPTH) >= <u32>MAX_DEPTH;
   let poor = false;
   if (moves && !tooDeep) {

@@ -163,7 +163,9 @@ export function endFrame(result: i32): void {
     setRefund(load<i64>(ending, FRAME_REFUND));
   }
   setTemporaryEnd(load<u32>(ending, FRAME_TEMPORARY));
-  if ((status == STATUS_RETURN && !creates) || status == STATUS_REVERT) keepReturn(endedAt, endedBytes);
+  // Whoever calls a creation from outside gets the code that it deployed.
+  const deployed = creates && ending == FRAMES && succeeded && result == STATUS_RETURN;
+  if (deployed || (status == STATUS_RETURN && !creates) || status == STATUS_REVERT) keepReturn(endedAt, endedBytes);
   else setReturnBytes(0);
   if (ending == FRAMES) {
     setTopStatus(status);
