@@ -1,5 +1,6 @@
 import type { BlockRules, SystemCall } from "@velarium/chain-rules";
 import type { AccessKind } from "@velarium/slots";
+import type { PackedPath } from "./packed.ts";
 
 /** Everything a transaction may observe of its block except state. */
 export interface BlockContext {
@@ -168,6 +169,8 @@ export interface TraceSink {
 
 export interface Engine {
   readonly name: string;
+  /** A way without objects for ordinary transactions, where the engine has one. */
+  readonly packed?: PackedPath | undefined;
   execute(
     context: BlockContext,
     transaction: ExecutableTransaction,

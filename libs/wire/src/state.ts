@@ -263,6 +263,22 @@ export const TraceReply = defineSchema({
   scalars: ["status", "gasUsed", "gasLimit"],
   columns: { trace: "u8", output: "u8", json: "u8" },
 });
+export const EngineReportRequest = defineSchema({
+  id: 84,
+  version: 1,
+  name: "EngineReportRequest",
+  doc: "Unary Executor.EngineReport and Analyzer.EngineReport: what the engine has done, with at most `codes` codes.",
+  scalars: ["codes"],
+  columns: {},
+});
+export const EngineReportReply = defineSchema({
+  id: 85,
+  version: 1,
+  name: "EngineReportReply",
+  doc: "Answer to EngineReportRequest, UTF-8 JSON: {engine, stats, codes}.",
+  scalars: [],
+  columns: { json: "u8" },
+});
 
 export const BlockChunk = defineSchema({
   id: 90,

@@ -1,0 +1,40 @@
+/** What the engine counts. Counters run from its creation on. */
+
+/** Why a transaction ran on the reference engine. `limit`: a bound of the kernel; `trace`: a trace was asked for. */
+export type FallbackReason = "limit" | "trace";
+export const FALLBACK_REASONS: readonly FallbackReason[] = ["limit", "trace"];
+
+/** One code, in memory of the engine at the moment. */
+export interface CodeReport {
+  /** 32 bytes. */
+  readonly hash: Uint8Array;
+  readonly bytes: number;
+  readonly tier: "interpreter" | "compiled";
+  /** Frames begun. */
+  readonly calls: number;
+  /** Gas of its frames, callees included. */
+  readonly gas: number;
+}
+
+export interface EngineStats {
+  /** Executions begun: transactions, calls, simulations, system calls. */
+  executions: number;
+  /** Gas of those that ended in the kernel. */
+  gas: number;
+  /** Values and codes that an execution had to wait for. */
+  suspensions: number;
+  /** Executions copied out of memory because another one came. */
+  parked: number;
+  /** Executions that were begun again because too many were parked. */
+  restarts: number;
+  readonly fallbacks: Record<FallbackReason, number>;
+}
+
+export const createEngineStats = (): EngineStats => ({
+  executions: 0,
+  gas: 0,
+  suspensions: 0,
+  parked: 0,
+  restarts: 0,
+  fallbacks: { limit: 0, trace: 0 },
+});

@@ -1,0 +1,47 @@
+/** Transactions run straight from the columns of a batch: no object per transaction, no promise, results in place. */
+import type { TxScan } from "@velarium/tx-codec";
+import type { BlockContext, OutcomeKind, OutcomeReason } from "./types.ts";
+
+/**
+ * One transaction after another: `begin`, hand over its declared accesses, `run`, `match`, read the fields. Whatever a
+ * step refuses (false) runs by `Engine.execute` instead, from the start; nothing has happened then.
+ */
+export interface PackedPath {
+  readonly outcome: OutcomeKind;
+  readonly reason: OutcomeReason | undefined;
+  readonly status: 0 | 1;
+  readonly gasUsed: number;
+  /** RLP of the list of logs, borrowed until the next `begin`; empty bytes for none. */
+  readonly logs: Uint8Array;
+  /** Where the words named below stand; other places of it are not the caller's. Read it anew after each `match`. */
+  readonly words: Uint32Array;
+  /** Per declared access: index in `words` of its value afterwards; −1: as before. */
+  readonly written: Int32Array;
+  /** Per declared access: index in `words` of what was added blindly; −1: nothing. */
+  readonly added: Int32Array;
+  /** Index in `words` of the fee added to the beneficiary, whose balance is not declared; −1: nothing. */
+  readonly fee: number;
+
+  /** Enters a block. */
+  open(context: BlockContext): void;
+  /** Begins the transaction that `scan` describes in `raw`, from the sender at `senderAt` of `senders`. */
+  begin(raw: Uint8Array, scan: TxScan, senders: Uint8Array, senderAt: number): boolean;
+  /** Declares accesses with their values: packed keys of 56 bytes, words of 32, kinds. */
+  preload(count: number, keys: Uint8Array, words: Uint8Array, kinds: Uint8Array): void;
+  /** Declares accesses whose values are not at hand. */
+  declare(count: number, keys: Uint8Array, kinds: Uint8Array): void;
+  /** `codeAtHand`: code by the 28 bytes of its hash. False: something else is missing. */
+  run(codeAtHand: (prefix: Uint8Array) => Uint8Array | undefined): boolean;
+  /**
+   * Relates what happened to the declared accesses: `count` keys of 14 words from `firstWord` of `keyWords`, kinds from
+   * `firstKind`. False: it left them, or deployed code. `beneficiaryKey`: 14 words, what everybody may add to.
+   */
+  match(
+    keyWords: Uint32Array,
+    firstWord: number,
+    kinds: Uint8Array,
+    firstKind: number,
+    count: number,
+    beneficiaryKey: Uint32Array,
+  ): boolean;
+}
