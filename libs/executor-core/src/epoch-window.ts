@@ -15,6 +15,7 @@ import { DeltaTable } from "./delta-table.ts";
 import { DispatchBatch } from "./dispatch-batch.ts";
 import { ExecutorError } from "./error.ts";
 import { Outbox } from "./outbox.ts";
+import { PackedContracts } from "./packed-contracts.ts";
 import { PositionHeap } from "./position-heap.ts";
 import { reasonCode } from "./reasons.ts";
 import { Resolver } from "./resolver.ts";
@@ -48,6 +49,7 @@ export class EpochWindow {
   private readonly recipientDelta: Uint32Array;
   private readonly beneficiaryDelta: Uint32Array;
   private pathBlock: BlockState | undefined;
+  private readonly packed: PackedContracts | undefined;
   private readonly scan = new TxScan();
   private running = false;
   private waitingHeld = 0;
@@ -63,6 +65,13 @@ export class EpochWindow {
     this.senderNonce = wordsOf(this.path.senderNonce);
     this.recipientDelta = wordsOf(this.path.recipientDelta);
     this.beneficiaryDelta = wordsOf(this.path.beneficiaryDelta);
+    const { packed } = parts.engine;
+    this.packed =
+      packed &&
+      new PackedContracts(packed, parts, this.resolver, this.outbox, {
+        write: (batch, access, seq, value, at) => this.write(batch, access, seq, value, at),
+        finish: (position, batch) => this.finish(position, batch),
+      });
   }
 
   /** Nothing dispatched is unfinished, nothing published is unacknowledged. */
@@ -253,13 +262,17 @@ export class EpochWindow {
     let since = clock();
     try {
       for (let position = this.contracts.pop(); position >= 0; position = this.contracts.pop()) {
-        const run = new ContractRun(this.parts, this.resolver, position);
-        const result = await run.execute();
-        if (this.isOver) return;
-        this.settle(run, result);
+        const isFast = this.packed?.run(position) === true;
+        if (!isFast) {
+          const run = new ContractRun(this.parts, this.resolver, position);
+          const result = await run.execute();
+          if (this.isOver) return;
+          this.settle(run, result);
+        }
         this.runReady();
         const late = clock() - since >= SLICE_MS;
-        if (late || this.outbox.results.count >= CONTRACTS_PER_FLUSH) this.outbox.flush();
+        const enough = isFast ? TRANSFERS_PER_FLUSH : CONTRACTS_PER_FLUSH;
+        if (late || this.outbox.results.count >= enough) this.outbox.flush();
         if (!late) continue;
         await yieldTurn();
         if (this.isOver) return;

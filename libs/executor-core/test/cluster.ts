@@ -2,6 +2,7 @@
 import { configOfFork, createEthereumRules } from "@velarium/chain-rules";
 import { decode, encode, type Message, schemaIdOf } from "@velarium/columns";
 import { createReferenceEngine, type MemoryState } from "@velarium/engine";
+import { createWasmEngine } from "@velarium/engine-wasm";
 import { createSchedulerCore, type SchedulerCore } from "@velarium/scheduler-core";
 import { ShardCore } from "@velarium/shard-core";
 import {
@@ -188,7 +189,8 @@ export class TestCluster {
         createExecutorCore(
           {
             rules,
-            engine,
+            // Whichever engine runs a transaction, what comes of it is the same.
+            engine: e % 2 === 0 ? createWasmEngine() : engine,
             shards,
             partitions: PARTITIONS,
             chainSecret: SECRET,
