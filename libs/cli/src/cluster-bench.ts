@@ -3,8 +3,10 @@
  * synced append every block, receipts included. Rates are counted from acknowledgement to announcement after a warm-up;
  * the generator and the recorder of the blocks take part in the CPU account. Then the exported blocks are re-executed.
  */
+
 import { type Bench, report, row } from "@velarium/bench";
 import { defaultClusterOptions } from "@velarium/cluster";
+import { DEFAULT_ENGINE } from "@velarium/engine-wasm";
 import { type RunFlags, run } from "./commands/run.ts";
 import type { RunResult } from "./drive/run-result.ts";
 import { createOutput } from "./output.ts";
@@ -36,6 +38,7 @@ const kinds: Readonly<Record<string, Kind>> = {
 
 const baseFlags: RunFlags = {
   local: true,
+  engine: DEFAULT_ENGINE,
   executors: defaultClusterOptions.executors,
   shards: defaultClusterOptions.shards,
   analyzers: defaultClusterOptions.analyzers,

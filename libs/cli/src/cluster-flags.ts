@@ -8,6 +8,7 @@ import {
   type ServiceKind,
   serviceKinds,
 } from "@velarium/cluster";
+import { DEFAULT_ENGINE, ENGINE_KINDS, type EngineKind } from "@velarium/engine-wasm";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "./exit-code.ts";
 
@@ -17,6 +18,7 @@ export interface ClusterFlags {
   readonly executors: number;
   readonly shards: number;
   readonly analyzers: number;
+  readonly engine: EngineKind;
   readonly data?: string;
   readonly natsUrl?: string;
   readonly redisUrl?: string;
@@ -58,6 +60,11 @@ export function addClusterFlags(command: Command, httpPort: number): Command {
     .option("--executors <n>", "executors", wholeNumber(1, 64), d.executors)
     .option("--shards <n>", "state shards", wholeNumber(1, 64), d.shards)
     .option("--analyzers <n>", "analyzers", wholeNumber(1, 64), d.analyzers)
+    .addOption(
+      new Option("--engine <kind>", "what runs contract code, in executors and analyzers")
+        .choices([...ENGINE_KINDS])
+        .default(DEFAULT_ENGINE),
+    )
     .option("--data <dir>", "state, streams and logs; kept over restarts")
     .option("--http-port <port>", "JSON-RPC; 0 for any free port", wholeNumber(0, 65_535), httpPort)
     .option("--grpc-port <port>", "gRPC ingest; 0 for any free port", wholeNumber(0, 65_535), 0)
@@ -102,6 +109,8 @@ export function clusterOptionsOf(
       "block-time-ms": String(flags.blockTime),
       "empty-block-time-ms": String(flags.emptyBlockTime),
     },
+    executor: { engine: flags.engine },
+    analyzer: { engine: flags.engine },
     gateway: { "block-gas-limit": String(flags.blockGasLimit) },
   };
   for (const text of flags.set) {

@@ -5,6 +5,7 @@ import { benchCommand } from "./commands/bench.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { conformanceCommand } from "./commands/conformance.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { engineCommand } from "./commands/engine.ts";
 import { proveCommand, verifyProofCommand } from "./commands/prove.ts";
 import { replayCommand } from "./commands/replay.ts";
 import { runCommand } from "./commands/run.ts";
@@ -34,6 +35,7 @@ export function createProgram(): Command {
     verifyProofCommand(),
     traceCommand(),
     statusCommand(),
+    engineCommand(),
     doctorCommand(),
     benchCommand(),
     conformanceCommand(),

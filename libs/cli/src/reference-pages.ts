@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { serviceKinds } from "@velarium/cluster";
+import { defineEngineMetrics } from "@velarium/engine-wasm";
 import { createMetricRegistry, type OptionsSchema } from "@velarium/service-kit";
 import * as wire from "@velarium/wire";
 import type { Command } from "commander";
@@ -35,9 +36,17 @@ function commandsPage(): string {
   const body = [
     "Every command also has `--help`. Exit codes: 0 done, 1 what was checked does not hold, 2 wrong usage, 69 something needed cannot be reached, 70 an internal failure, 71 a port is in use, 130 interrupted.",
   ];
-  for (const command of program.commands) {
-    body.push(`## velarium ${command.name()}`, sentence(command.description()));
-    body.push(`\`\`\`\nvelarium ${command.name()} ${command.usage()}\n\`\`\``);
+  const all = program.commands.flatMap((command) => [
+    { command, name: command.name(), heading: "##" },
+    ...command.commands.map((sub) => ({
+      command: sub,
+      name: `${command.name()} ${sub.name()}`,
+      heading: "###",
+    })),
+  ]);
+  for (const { command, name, heading } of all) {
+    body.push(`${heading} velarium ${name}`, sentence(command.description()));
+    body.push(`\`\`\`\nvelarium ${name} ${command.usage()}\n\`\`\``);
     const { registeredArguments: args } = command;
     if (args.length > 0)
       body.push(
@@ -112,16 +121,31 @@ async function metricsPage(): Promise<string> {
   ];
   for (const service of serviceKinds) {
     const rows = await metricsOf(service);
-    if (rows.length > 0)
-      body.push(
-        `## ${service}`,
-        table(
-          ["metric", "kind", "what"],
-          rows.map((row) => [`\`${row.name}\``, row.kind, row.help]),
-        ),
-      );
+    if (rows.length > 0) body.push(`## ${service}`, metricTable(rows));
   }
+  body.push("## Engines of executors and analyzers", metricTable(engineMetrics()));
   return page("Metrics", body);
+}
+
+function engineMetrics(): MetricRow[] {
+  const registry = createMetricRegistry({ service: "engine", processMetrics: false });
+  defineEngineMetrics(registry, () => undefined);
+  return rowsOf(registry);
+}
+
+const metricTable = (rows: readonly MetricRow[]): string =>
+  table(
+    ["metric", "kind", "what"],
+    rows.map((row) => [`\`${row.name}\``, row.kind, row.help]),
+  );
+
+function rowsOf(registry: ReturnType<typeof createMetricRegistry>): MetricRow[] {
+  const declared = registry.getMetricsAsArray() as unknown as { name: string; help: string }[];
+  return declared.map((metric) => ({
+    name: metric.name,
+    kind: metric.constructor.name.toLowerCase(),
+    help: metric.help,
+  }));
 }
 
 /** From the service's `metrics.ts`, which declares them on a registry and reads values only when scraped. */
@@ -132,14 +156,8 @@ async function metricsOf(service: string): Promise<MetricRow[]> {
   )?.[1] as ((...given: unknown[]) => unknown) | undefined;
   const never = (): undefined => undefined;
   define?.(registry, never, never, never, never);
-  const declared = registry.getMetricsAsArray() as unknown as { name: string; help: string; type?: string }[];
-  if (declared.length > 0)
-    return declared.map((metric) => ({
-      name: metric.name,
-      kind: metric.constructor.name.toLowerCase(),
-      help: metric.help,
-    }));
-  return metricsInText(service);
+  const declared = rowsOf(registry);
+  return declared.length > 0 ? declared : metricsInText(service);
 }
 
 /** A service that declares its metrics where it uses them: literal declarations are read from its text. */

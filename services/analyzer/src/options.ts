@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { DEFAULT_ENGINE, ENGINE_KINDS } from "@velarium/engine-wasm";
 import { defineOptions, type OptionValues, serviceOptions } from "@velarium/service-kit";
 import { z } from "zod";
 
@@ -47,6 +48,11 @@ export const analyzerOptions = defineOptions({
       .optional(),
     default: undefined,
     doc: "Beneficiary of the blocks; the genesis header's when left out.",
+  },
+  engine: {
+    type: z.enum(ENGINE_KINDS),
+    default: DEFAULT_ENGINE,
+    doc: "What runs simulations and calls: wasm is the engine in WebAssembly, reference is @ethereumjs/evm.",
   },
   inFlight: {
     type: count,

@@ -2,7 +2,7 @@
 import { BatchAnalyzer } from "@velarium/analyzer-core";
 import { createEthereumRules } from "@velarium/chain-rules";
 import { decode } from "@velarium/columns";
-import { createReferenceEngine } from "@velarium/engine";
+import { createEngine, defineEngineMetrics, replyEngineReport } from "@velarium/engine-wasm";
 import { readGenesis } from "@velarium/genesis";
 import { dial, type RpcConnection, type RpcServer, serveRpc } from "@velarium/rpc";
 import {
@@ -37,7 +37,7 @@ export function createAnalyzerService(context: {
   // Not the accounts: a million of them, kept, is heap that every collection walks.
   const { config, header } = readGenesis(options.genesis);
   const rules = createEthereumRules(config);
-  const engine = createReferenceEngine({
+  const engine = createEngine(options.engine, {
     keepsEmptyAccounts: !rules.rulesAt(0, header.timestamp).eip158,
   });
   const beneficiary = options.beneficiary ? fromHex(options.beneficiary) : header.beneficiary;
@@ -62,6 +62,7 @@ export function createAnalyzerService(context: {
     onDrain: () => parts?.reader.resume(),
   });
   const registry = createAnalyzerMetrics(framer, () => parts);
+  defineEngineMetrics(registry, () => engine);
 
   lifecycle.add({
     name: "metrics",
@@ -157,6 +158,7 @@ export function createAnalyzerService(context: {
             unary: {
               Simulate: (bytes) => parts!.simulator.handle(bytes),
               Trace: (bytes) => parts!.tracer.handle(bytes),
+              EngineReport: (bytes) => replyEngineReport(engine, bytes),
             },
           },
         ],

@@ -1,3 +1,4 @@
+import { DEFAULT_ENGINE, ENGINE_KINDS } from "@velarium/engine-wasm";
 import { DEFAULT_CACHE_ROWS, DEFAULT_CODE_CACHE_BYTES } from "@velarium/executor-core";
 import { defineOptions, type OptionValues, serviceOptions } from "@velarium/service-kit";
 import { z } from "zod";
@@ -26,9 +27,9 @@ export const executorOptions = defineOptions({
     doc: "Transactions taken and not complete, at the most.",
   },
   engine: {
-    type: z.enum(["reference"]),
-    default: "reference",
-    doc: "What runs contract code: reference is @ethereumjs/evm.",
+    type: z.enum(ENGINE_KINDS),
+    default: DEFAULT_ENGINE,
+    doc: "What runs contract code: wasm is the engine in WebAssembly, reference is @ethereumjs/evm.",
   },
   cacheRows: {
     type: count,

@@ -1,7 +1,7 @@
 /** Wires the executor's core to scheduler, framer and shards. */
 import { createEthereumRules } from "@velarium/chain-rules";
 import { encode } from "@velarium/columns";
-import { createReferenceEngine } from "@velarium/engine";
+import { createEngine, defineEngineMetrics, replyEngineReport } from "@velarium/engine-wasm";
 import { createExecutorCore, type DispatchWatch, type ExecutorStats } from "@velarium/executor-core";
 import { keepsEmptyAccounts, readGenesis } from "@velarium/genesis";
 import { Link, type RpcServer, serveRpc } from "@velarium/rpc";
@@ -35,10 +35,11 @@ export function createExecutorService({
   let observability: ObservabilityServer | undefined;
 
   const tracing = addTracing(lifecycle, "executor", options, options.name);
+  const engine = createEngine(options.engine, { keepsEmptyAccounts: keepsEmpty });
   const core = createExecutorCore(
     {
       rules: createEthereumRules(genesis.config),
-      engine: createReferenceEngine({ keepsEmptyAccounts: keepsEmpty }),
+      engine,
       shards: options.shards.length,
       partitions: options.partitions,
       chainSecret: new Uint8Array(Buffer.from(options.chainSecret, "hex")),
@@ -92,11 +93,18 @@ export function createExecutorService({
   });
   const registry = createMetricRegistry({ service: options.name });
   defineExecutorMetrics(registry, core.stats, () => core.inFlight);
+  defineEngineMetrics(registry, () => engine);
 
   lifecycle.add({
     name: "health",
     start: async () => {
-      server = await serveRpc({ host: options.host, port: options.port, services: [] });
+      server = await serveRpc({
+        host: options.host,
+        port: options.port,
+        services: [
+          { name: "Executor", unary: { EngineReport: (bytes) => replyEngineReport(engine, bytes) } },
+        ],
+      });
     },
     stop: () => server?.stop(),
   });
