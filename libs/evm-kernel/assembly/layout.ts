@@ -192,6 +192,7 @@ export const OP_BYTES = 8;
 export const OPFLAG_INVALID = 1; // not in this fork
 export const OPFLAG_ENDS = 2; // the gas section ends behind it
 export const OPFLAG_SUSPENDS = 4; // may suspend: charges all of its gas itself
+export const OPFLAG_LEAVES = 8; // what stands behind it is not reached through it
 
 // ---- Bounds -----------------------------------------------------------------------------------------------------
 export const MAX_DEPTH = 1024;

@@ -77,7 +77,7 @@ class WasmKernel implements Kernel {
       options.slots ?? 2 ** 19,
       this.codeLimit,
       powerOfTwo(options.keccakMemo ?? 2 ** 14),
-      options.memoryBytes ?? 512 * 2 ** 20,
+      options.memoryBytes ?? 1280 * 2 ** 20,
       (options.missing ?? "suspend") === "zero",
     );
     if (!fits) throw new KernelError("memory", "the kernel's tables do not fit the address space");

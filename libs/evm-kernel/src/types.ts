@@ -31,7 +31,7 @@ export interface KernelOptions {
   readonly accounts?: number;
   /** Slot records, default 2^19 (128 bytes each). */
   readonly slots?: number;
-  /** Bytes of EVM memory over all frames of one execution, default 512 MiB. */
+  /** Bytes of EVM memory over all frames of one execution, default 1280 MiB. */
   readonly memoryBytes?: number;
   /** Bytes of code with its analysis, default 128 MiB; when they are full, all code is forgotten between executions. */
   readonly codeBytes?: number;
