@@ -135,7 +135,7 @@ class WasmKernel implements Kernel {
     this.putNumber(at + L.BLOCK_NUMBER, BigInt(context.number));
     if (rules.header.prevRandao) this.putBytes(at + L.BLOCK_RANDAO, context.prevRandao);
     else this.putNumber(at + L.BLOCK_RANDAO, context.difficulty);
-    this.putNumber(at + L.BLOCK_GAS_LIMIT, BigInt(context.gasLimit));
+    this.putNumber(at + L.BLOCK_GAS_LIMIT, context.exactGasLimit ?? BigInt(context.gasLimit));
     this.putNumber(at + L.BLOCK_CHAIN_ID, BigInt(rules.chainId));
     this.putNumber(at + L.BLOCK_BASE_FEE, context.baseFee);
     this.putNumber(at + L.BLOCK_BLOB_BASE_FEE, context.blobBaseFee);
@@ -233,9 +233,10 @@ class WasmKernel implements Kernel {
     this.refresh();
     const at = this.exports.missAt();
     const key = at + L.MISS_KEY;
+    const opcode = this.view.getUint32(at + L.MISS_OPCODE, true);
     return this.view.getUint32(at + L.MISS_KIND, true) === L.MISS_CODE
-      ? { kind: "code", prefix: this.heap.slice(key, key + 28) }
-      : { kind: "slot", key: this.heap.slice(key, key + SLOT_KEY_BYTES) };
+      ? { kind: "code", opcode, prefix: this.heap.slice(key, key + 28) }
+      : { kind: "slot", opcode, key: this.heap.slice(key, key + SLOT_KEY_BYTES) };
   }
 
   supplySlot(word: Uint8Array): void {

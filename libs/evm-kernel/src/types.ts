@@ -49,14 +49,17 @@ export interface KernelOptions {
 /** `done`: results can be read; `miss`: supply what `miss()` names; `limit`: see KernelOptions; `learned`: see BeginOptions. */
 export type RunStatus = "done" | "miss" | "limit" | "learned";
 
+/** `opcode`: the one that could not go on; 0 outside of code. */
 export type Miss =
   | {
       readonly kind: "slot";
+      readonly opcode: number;
       /** 56 bytes; a block hash is a slot too (`blockHashKey`). */
       readonly key: Uint8Array;
     }
   | {
       readonly kind: "code";
+      readonly opcode: number;
       /** 28 bytes. */
       readonly prefix: Uint8Array;
     };
