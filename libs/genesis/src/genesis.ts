@@ -21,13 +21,9 @@ export interface GenesisHeader {
   readonly blobGasUsed: bigint | undefined;
 }
 
-/** A genesis without its accounts. */
-export interface GenesisHead {
+export interface Genesis {
   readonly config: GethChainConfig;
   readonly header: GenesisHeader;
-}
-
-export interface Genesis extends GenesisHead {
   /** Each address once, in any order; may be iterated again and again. */
   readonly accounts: Iterable<GenesisAccount>;
 }

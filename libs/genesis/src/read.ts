@@ -2,20 +2,15 @@
 import { readFileSync } from "node:fs";
 import { ChainConfigError, createEthereumRules, type GethChainConfig } from "@velarium/chain-rules";
 import type { GenesisAccount } from "./account.ts";
-import { type AllocRange, allocPieces, allocRange } from "./alloc-text.ts";
 import { GenesisError, invalid } from "./error.ts";
 import { addressOf, bytesOf, integerOf, numberOf, wordOf } from "./fields.ts";
-import { defaultHeader, type Genesis, type GenesisHead, type GenesisHeader } from "./genesis.ts";
+import { defaultHeader, type Genesis, type GenesisHeader } from "./genesis.ts";
 
 type Fields = Record<string, unknown>;
 
 const isObject = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-
-function isZero(word: Uint8Array): boolean {
-  for (let i = 0; i < word.length; i++) if (word[i] !== 0) return false;
-  return true;
-}
+const isZero = (word: Uint8Array): boolean => word.every((byte) => byte === 0);
 
 function accountOf(name: string, value: unknown): GenesisAccount {
   const field = `alloc.${name}`;
@@ -39,33 +34,15 @@ function accountOf(name: string, value: unknown): GenesisAccount {
   };
 }
 
-/**
- * Accounts made anew at each iteration, so that a million of them need only the memory of the file. The first whole
- * iteration checks that each stands once.
- */
+/** Accounts made anew at each iteration, so that a million of them need only the memory of the parsed file. */
 class ParsedAccounts implements Iterable<GenesisAccount> {
-  private readonly pieces: () => Iterable<Fields>;
-  private isChecked = false;
-  constructor(pieces: () => Iterable<Fields>) {
-    this.pieces = pieces;
+  private readonly alloc: Fields;
+  constructor(alloc: Fields) {
+    this.alloc = alloc;
   }
   *[Symbol.iterator](): Generator<GenesisAccount> {
-    const seen = this.isChecked ? undefined : new Set<string>();
-    for (const piece of this.pieces()) {
-      for (const name in piece) {
-        if (seen !== undefined) noteOnce(seen, name);
-        yield accountOf(name, piece[name]);
-      }
-    }
-    this.isChecked = true;
+    for (const name in this.alloc) yield accountOf(name, this.alloc[name]);
   }
-}
-
-function noteOnce(seen: Set<string>, name: string): void {
-  const digits = (name.startsWith("0x") ? name.slice(2) : name).toLowerCase();
-  const before = seen.size;
-  if (seen.add(digits).size === before)
-    throw new GenesisError("invalid", "alloc", `account ${digits} stands twice`);
 }
 
 function headerOf(config: GethChainConfig, file: Fields): GenesisHeader {
@@ -92,9 +69,12 @@ function headerOf(config: GethChainConfig, file: Fields): GenesisHeader {
   return defaultHeader(config, given);
 }
 
-function headOf(file: Fields): GenesisHead {
-  const { config } = file;
+/** Checks a parsed genesis file, every account of it. Throws GenesisError. */
+export function parseGenesis(file: unknown): Genesis {
+  if (!isObject(file)) throw invalid("", "an object", file);
+  const { config, alloc } = file;
   if (!isObject(config)) throw invalid("config", "an object", config);
+  if (!isObject(alloc)) throw invalid("alloc", "an object", alloc);
   const chain = config as unknown as GethChainConfig;
   try {
     createEthereumRules(chain);
@@ -102,64 +82,30 @@ function headOf(file: Fields): GenesisHead {
     if (!(cause instanceof ChainConfigError)) throw cause;
     throw new GenesisError("invalid", `config.${cause.field}`, cause.message, cause);
   }
-  return { config: chain, header: headerOf(chain, file) };
-}
-
-/** Checks a parsed genesis file, every account of it. Throws GenesisError. */
-export function parseGenesis(file: unknown): Genesis {
-  return checked(uncheckedGenesis(file));
-}
-
-function uncheckedGenesis(file: unknown, pieces?: () => Iterable<Fields>): Genesis {
-  if (!isObject(file)) throw invalid("", "an object", file);
-  const { alloc } = file;
-  const head = headOf(file);
-  if (!isObject(alloc)) throw invalid("alloc", "an object", alloc);
-  return { ...head, accounts: new ParsedAccounts(pieces ?? (() => [alloc])) };
-}
-
-function checked(genesis: Genesis): Genesis {
-  for (const _ of genesis.accounts);
-  return genesis;
-}
-
-/** Reads a genesis file of geth's and checks all of it. Throws GenesisError: `unreadable` or `invalid`. */
-export const readGenesis = (path: string): Genesis => checked(openGenesis(path));
-
-/** `readGenesis` without a look at the accounts: iterating over them throws the GenesisError of what is wrong there. */
-export function openGenesis(path: string): Genesis {
-  const text = bytesOfFile(path);
-  const range = allocRange(text);
-  if (range === undefined) return uncheckedGenesis(jsonOf(path, text));
-  return uncheckedGenesis(jsonOf(path, text, range), () => allocPieces(text, range));
-}
-
-/** What all but the state shards need, in time and memory for the file's bytes alone. Throws GenesisError. */
-export function readGenesisHead(path: string): GenesisHead {
-  const text = bytesOfFile(path);
-  const file = jsonOf(path, text, allocRange(text));
-  if (!isObject(file)) throw invalid("", "an object", file);
-  return headOf(file);
-}
-
-function bytesOfFile(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw unreadable(path, "cannot be read", cause);
+  const header = headerOf(chain, file);
+  const accounts = new ParsedAccounts(alloc);
+  const seen = new Set<string>();
+  for (const { address } of accounts) {
+    const name = Buffer.from(address).toString("latin1");
+    if (seen.has(name))
+      throw new GenesisError(
+        "invalid",
+        "alloc",
+        `account ${Buffer.from(address).toString("hex")} stands twice`,
+      );
+    seen.add(name);
   }
+  return { config: chain, header, accounts };
 }
 
-/** The file's value; with a range, `alloc` is empty in it. */
-function jsonOf(path: string, text: Uint8Array, alloc?: AllocRange): unknown {
-  const bytes = Buffer.from(text.buffer, text.byteOffset, text.length);
+/** Reads a genesis file of geth's. Throws GenesisError: `unreadable` or `invalid`. */
+export function readGenesis(path: string): Genesis {
+  let file: unknown;
   try {
-    if (alloc === undefined) return JSON.parse(bytes.toString("utf8"));
-    return JSON.parse(bytes.toString("utf8", 0, alloc.from) + bytes.toString("utf8", alloc.to));
+    file = JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
-    throw unreadable(path, "is not JSON", cause);
+    const what = cause instanceof SyntaxError ? "is not JSON" : "cannot be read";
+    throw new GenesisError("unreadable", "", `${path} ${what}: ${(cause as Error).message}`, cause);
   }
+  return parseGenesis(file);
 }
-
-const unreadable = (path: string, what: string, cause: unknown): GenesisError =>
-  new GenesisError("unreadable", "", `${path} ${what}: ${(cause as Error).message}`, cause);

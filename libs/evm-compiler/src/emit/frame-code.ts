@@ -7,7 +7,7 @@ import type { IrFunction, ValueId } from "@velarium/evm-ir";
 import { layout } from "@velarium/evm-kernel";
 import { type FunctionCode, I32, I64 } from "../wasm/code.ts";
 import { OP, SIMD } from "../wasm/opcodes.ts";
-import { emitLoadBigEndian, emitLoadLimbs, emitStoreLimbs } from "../words/memory.ts";
+import { emitLoadBigEndian, emitLoadLimbs } from "../words/memory.ts";
 import { constantWord, LIMBS, type Limb, limbAt, pushLimb, Scratch, type Word } from "../words/word.ts";
 import { type Assignment, limbsFor } from "./assignment.ts";
 import type { KernelFunction } from "./imports.ts";
@@ -88,7 +88,6 @@ export class FrameCode {
     code.set(locals.gas);
     this.loadField(layout.FRAME_POINT);
     code.set(locals.point);
-    this.storeField(layout.FRAME_RESUME, 0);
     this.reloadMemorySize();
   }
 

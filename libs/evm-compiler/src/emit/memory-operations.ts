@@ -3,16 +3,17 @@ import type { Instruction, ValueId } from "@velarium/evm-ir";
 import { layout } from "@velarium/evm-kernel";
 import { OP } from "../wasm/opcodes.ts";
 import { emitLoadBigEndian, emitStoreBigEndian } from "../words/memory.ts";
-import { constantOf, limbAt, pushLimb, pushOr, type Word } from "../words/word.ts";
+import { constantOf, constantWord, limbAt, pushLimb, pushOr, type Word } from "../words/word.ts";
 import type { FrameCode } from "./frame-code.ts";
 import type { KernelFunction } from "./imports.ts";
 
 const U32 = 0xffff_ffffn;
 
-/** Expands memory to cover a range and charges for that. */
-export function emitTouch(frame: FrameCode, instruction: Instruction): void {
+/** Expands memory to cover a range and charges for that. `extent`: the size to cover, when it is not the operand's. */
+export function emitTouch(frame: FrameCode, instruction: Instruction, extent?: bigint): void {
   const { code, locals } = frame;
-  const [offset, size] = frame.words(instruction.args) as [Word, Word];
+  const [offset, operand] = frame.words(instruction.args) as [Word, Word];
+  const size = extent === undefined ? operand : constantWord(extent);
   const knownSize = constantOf(size);
   if (knownSize === 0n) return;
   // Inline only the common test: up to a word at an offset that has one behind it.
@@ -20,7 +21,7 @@ export function emitTouch(frame: FrameCode, instruction: Instruction): void {
   if (isWord) {
     pushOutside(frame, offset);
     code.if();
-  } else if (knownSize === undefined) pushMayExpand(frame, offset, size);
+  } else pushMayExpand(frame, offset, size);
   code.get(locals.frame);
   pushSaturated(frame, offset);
   pushSaturated(frame, size);
@@ -28,7 +29,7 @@ export function emitTouch(frame: FrameCode, instruction: Instruction): void {
   code.call(frame.kernel("expand"));
   frame.settle();
   frame.reloadMemorySize();
-  if (isWord || knownSize === undefined) code.end();
+  code.end();
 }
 
 /** Pushes: no whole word of memory stands behind the offset. */
@@ -46,13 +47,12 @@ function pushOutside(frame: FrameCode, offset: Word): void {
 /** Opens an `if` for ranges that are not within memory for certain. */
 function pushMayExpand(frame: FrameCode, offset: Word, size: Word): void {
   const { code, locals } = frame;
-  // offset + size - 31 <= wordOffsets, both below 2^32: then offset + size <= memory size. Empty memory fails the test.
+  // Both below 2^32, or the sum may have wrapped.
   pushLimb(code, limbAt(offset, 0));
   pushLimb(code, limbAt(size, 0));
   code.op(OP.i64Add);
-  code.get(locals.wordOffsets);
-  code.i64(31);
-  code.op(OP.i64Add);
+  code.get(locals.frame);
+  code.memory(OP.i64Load32U, layout.FRAME_MEMORY_BYTES);
   code.op(OP.i64GtU);
   pushLimb(code, limbAt(offset, 0));
   pushLimb(code, limbAt(size, 0));

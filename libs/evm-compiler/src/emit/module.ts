@@ -12,8 +12,10 @@ import { assignLocals } from "./assignment.ts";
 import { FrameCode, type ImmediatePlace } from "./frame-code.ts";
 import { KERNEL_FUNCTIONS, type KernelFunction } from "./imports.ts";
 import { livenessOf } from "./liveness.ts";
+import { emitTouch } from "./memory-operations.ts";
 import { type AccessSite, emitInstruction } from "./operations.ts";
 import { OutlinedFunctions } from "./outlined.ts";
+import { planTouches, type TouchPlan } from "./touches.ts";
 
 export interface EmitLimits {
   /** Bytes of the function's instructions. */
@@ -55,8 +57,8 @@ export function emitModule(
   const assignment = assignLocals(ir, order, livenessOf(ir, limits.maxLive), code);
   const outlined = new OutlinedFunctions(module, kernel);
   const frame = new FrameCode({ ir, code, assignment, immediates, kernel, outlined });
-  frame.enter();
   const writer = new FunctionWriter(frame, plan);
+  writer.enter();
   const walker = new FlowWalker(code, plan, (node) => writer.write(node, walker), {
     maxNesting: limits.maxNesting,
     selector: frame.locals.point,
@@ -70,13 +72,24 @@ function usedFunctions(_ir: IrFunction): KernelFunction[] {
   return Object.keys(KERNEL_FUNCTIONS) as KernelFunction[];
 }
 
+/** In `FRAME_POINT`: the kernel is at an operation that the frame does not come back from. */
+const POINT_OF_NO_RETURN = 0x7fffffff;
+
 class FunctionWriter {
   readonly #frame: FrameCode;
   readonly #plan: FlowPlan;
+  /** Position of the boundary before a block; -1 for others. */
+  readonly #boundaryBefore: Int32Array;
+  readonly #touches: TouchPlan;
 
   constructor(frame: FrameCode, plan: FlowPlan) {
     this.#frame = frame;
     this.#plan = plan;
+    this.#touches = planTouches(frame.ir);
+    this.#boundaryBefore = new Int32Array(frame.ir.blocks.length).fill(-1);
+    for (const { terminator } of frame.ir.blocks) {
+      if (terminator.kind === "boundary") this.#boundaryBefore[terminator.next.block] = terminator.pc;
+    }
   }
 
   write(node: number, walker: FlowWalker): readonly Step[] {
@@ -107,11 +120,25 @@ class FunctionWriter {
     ];
   }
 
+  /** First thing in the function, before any node. */
+  enter(): void {
+    this.#frame.enter();
+    const { code, ir, locals } = this.#frame;
+    if (!ir.blocks.some(({ terminator }) => terminator.kind === "selfdestruct")) return;
+    code.get(locals.point);
+    code.i32(POINT_OF_NO_RETURN);
+    code.op(OP.i32Eq);
+    code.if();
+    this.#frame.returnStatus(layout.STATUS_OPERATION);
+    code.end();
+  }
+
   #stub(block: Block): readonly Step[] {
     const frame = this.#frame;
     const entries = block.resume!.stack;
     return [
       () => {
+        this.#arrive(block);
         if (this.#plan.guarded) {
           frame.code.i32(0);
           frame.code.set(frame.locals.point);
@@ -125,12 +152,35 @@ class FunctionWriter {
     ];
   }
 
+  /** The kernel's operation may itself have missed something: then it is still to be done, before the frame goes on. */
+  #arrive(block: Block): void {
+    const frame = this.#frame;
+    const { code } = frame;
+    const pc = this.#boundaryBefore[block.id]!;
+    if (pc !== -1) {
+      frame.loadField(layout.FRAME_RESUME);
+      frame.loadField(layout.FRAME_PC);
+      code.i32(pc);
+      code.op(OP.i32Eq);
+      code.op(OP.i32And);
+      code.if();
+      frame.returnStatus(layout.STATUS_OPERATION);
+      code.end();
+    }
+    frame.storeField(layout.FRAME_RESUME, 0);
+  }
+
   #block(node: number, block: Block, walker: FlowWalker): readonly Step[] {
     const site: AccessSite | undefined =
       block.resume === undefined
         ? undefined
         : { point: this.#plan.point[block.id]!, stack: block.resume.stack };
-    for (const instruction of block.instructions) emitInstruction(this.#frame, instruction, site);
+    const touches = this.#touches[block.id]!;
+    for (const [i, instruction] of block.instructions.entries()) {
+      const extent = touches.get(i);
+      if (extent === undefined) emitInstruction(this.#frame, instruction, site);
+      else emitTouch(this.#frame, instruction, extent);
+    }
     this.#frame.code.checkSize();
     return this.#terminator(node, block, walker);
   }
@@ -155,7 +205,7 @@ class FunctionWriter {
         this.#leave(terminator.stack, terminator.pc, this.#plan.point[terminator.next.block]!);
         return [];
       case "selfdestruct":
-        this.#leave(terminator.stack, terminator.pc, 0);
+        this.#leave(terminator.stack, terminator.pc, POINT_OF_NO_RETURN);
         return [];
       case "exit":
         frame.makeCanonical(terminator.stack, terminator.pc);

@@ -274,7 +274,7 @@ const EMITTERS: Readonly<Record<Operation, Emit>> = {
 
   section: (frame, { gas }) => frame.charge(gas),
   chargewords: chargeWords,
-  touch: emitTouch,
+  touch: (frame, instruction) => emitTouch(frame, instruction),
   gas: counted((frame) => frame.code.get(frame.locals.gas)),
 
   mload: emitMload,

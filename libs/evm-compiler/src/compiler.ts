@@ -1,0 +1,251 @@
+/** Which codes of a kernel run compiled: tier-up, the cache of modules, installation, fallbacks. */
+import { type BlockRules, forkIndex } from "@velarium/chain-rules";
+import type { CodeStats, Kernel } from "@velarium/evm-kernel";
+import { BackgroundCompiler, type CompileResult } from "./background.ts";
+import { DEFAULT_BUDGETS, DEFAULT_POLICY } from "./budgets.ts";
+import { compileCode, templateKey } from "./compile.ts";
+import { ModuleCache, type ModuleRecord } from "./modules.ts";
+import type {
+  CompiledStats,
+  Compiler,
+  CompilerBudgets,
+  CompilerOptions,
+  CompilerPolicy,
+  ForceOutcome,
+} from "./types.ts";
+import { wasmApi } from "./wasm/web-assembly.ts";
+
+/** What is known of one entry of the kernel. */
+interface EntryRecord {
+  /** To notice that the kernel has forgotten all code and gives out entries anew. */
+  readonly hash: Uint8Array;
+  readonly code: Uint8Array;
+  /** By fork. */
+  readonly modules: Map<string, ModuleRecord>;
+  extraCalls: number;
+  extraGas: number;
+  lastGas: number;
+}
+
+export function createCompiler(options: CompilerOptions): Compiler {
+  return new KernelCompiler(options);
+}
+
+class KernelCompiler implements Compiler {
+  readonly #kernel: Kernel;
+  readonly #policy: CompilerPolicy;
+  readonly #budgets: CompilerBudgets;
+  readonly #background: BackgroundCompiler | undefined;
+  readonly #modules: ModuleCache;
+  readonly #entries = new Map<number, EntryRecord>();
+  #polls = 0;
+
+  constructor(options: CompilerOptions) {
+    this.#kernel = options.kernel;
+    this.#policy = { ...DEFAULT_POLICY, ...options.policy };
+    this.#budgets = { ...DEFAULT_BUDGETS, ...options.budgets };
+    this.#modules = new ModuleCache(this.#policy.maxModules, this.#policy.maxModuleBytes);
+    if (options.background !== false) {
+      this.#background = new BackgroundCompiler(this.#budgets, this.#policy.queueLimit);
+    }
+  }
+
+  poll(rules: BlockRules): void {
+    this.#polls++;
+    for (const stats of this.#kernel.codes()) {
+      const known = this.#entries.get(stats.entry);
+      const isCurrent = known !== undefined && sameBytes(known.hash, stats.hash);
+      if (stats.compiled) {
+        if (isCurrent) this.#noteUse(known, stats, rules);
+        continue;
+      }
+      const calls = stats.calls + (isCurrent ? known.extraCalls : 0);
+      const gas = stats.gas + (isCurrent ? known.extraGas : 0);
+      if (calls < this.#policy.calls && gas < this.#policy.gas) continue;
+      this.#promote(stats.entry, isCurrent ? known : this.#learn(stats), rules);
+    }
+    this.#modules.evict((record) => this.#uninstall(record));
+  }
+
+  noteCall(entry: number, gas: number): void {
+    const known = this.#entries.get(entry);
+    if (known === undefined) return;
+    known.extraCalls++;
+    known.extraGas += gas;
+  }
+
+  installed(entry: number): boolean {
+    return this.#kernel.codes().some((stats) => stats.entry === entry && stats.compiled);
+  }
+
+  force(entry: number, rules: BlockRules): ForceOutcome {
+    const known = this.#learnEntry(entry);
+    const record = this.#recordOf(known, rules);
+    if (record.state === "fallback") return fallen(record);
+    if (record.module === undefined) {
+      const emitted = compileCode(known.code, rules, this.#budgets);
+      if (!emitted.ok) {
+        this.#settle(record, emitted);
+        return fallen(record);
+      }
+      const started = performance.now();
+      const module = new wasmApi.Module(emitted.bytes);
+      const optimiseMs = performance.now() - started;
+      this.#settle(record, { ...emitted, module, wasmBytes: emitted.bytes.length, optimiseMs });
+    }
+    this.#install(entry, record);
+    return { compiled: true };
+  }
+
+  forceInBackground(entry: number, rules: BlockRules): Promise<ForceOutcome> {
+    const known = this.#learnEntry(entry);
+    const record = this.#recordOf(known, rules);
+    if (record.state === "fallback") return Promise.resolve(fallen(record));
+    if (this.#background === undefined || record.module !== undefined) {
+      return Promise.resolve(this.force(entry, rules));
+    }
+    return new Promise((resolve) => {
+      const accepted = this.#background!.add(known.code, rules, (result) => {
+        this.#settle(record, result);
+        if (!result.ok) resolve(fallen(record));
+        else {
+          this.#install(entry, record);
+          resolve({ compiled: true });
+        }
+      });
+      if (!accepted) resolve(this.force(entry, rules));
+    });
+  }
+
+  stats(): CompiledStats[] {
+    return [...this.#modules.values()].map((record) => ({
+      template: record.key,
+      fork: record.fork,
+      codeBytes: record.codeBytes,
+      state: record.state,
+      installed: record.entries.size,
+      ...defined(record, ["reason", "message", "blocks", "wasmBytes", "buildMs", "emitMs", "optimiseMs"]),
+    }));
+  }
+
+  async close(): Promise<void> {
+    await this.#background?.close();
+  }
+
+  /** A hot code: installs what is ready, queues what is not. */
+  #promote(entry: number, known: EntryRecord, rules: BlockRules): void {
+    if (forkIndex(rules.fork) < FIRST_FORK) return;
+    if (this.#background === undefined || (this.#background.isFull && !known.modules.has(rules.fork))) return;
+    const record = this.#recordOf(known, rules);
+    if (record.state === "ready") this.#install(entry, record);
+    if (record.state !== "evicted") return;
+    const accepted = this.#background.add(known.code, rules, (result) => this.#settle(record, result));
+    if (accepted) record.state = "queued";
+  }
+
+  #settle(record: ModuleRecord, result: CompileResult): void {
+    if (!result.ok) {
+      record.state = "fallback";
+      record.reason = result.reason;
+      record.message = result.message;
+      return;
+    }
+    record.blocks = result.blocks;
+    record.wasmBytes = result.wasmBytes;
+    record.buildMs = result.buildMs;
+    record.emitMs = result.emitMs;
+    record.optimiseMs = result.optimiseMs;
+    if (record.module === undefined) this.#modules.keep(record, result.module);
+    record.lastUsed = this.#polls;
+  }
+
+  #install(entry: number, record: ModuleRecord): void {
+    record.run ??= new wasmApi.Instance(record.module!, this.#kernel.imports).exports["run"];
+    this.#kernel.install(entry, record.run);
+    record.entries.add(entry);
+    record.lastUsed = this.#polls;
+  }
+
+  #uninstall(record: ModuleRecord): boolean {
+    for (const entry of record.entries) this.#kernel.uninstall(entry);
+    record.entries.clear();
+    return true;
+  }
+
+  #noteUse(known: EntryRecord, stats: CodeStats, rules: BlockRules): void {
+    if (stats.gas === known.lastGas) return;
+    known.lastGas = stats.gas;
+    const record = known.modules.get(rules.fork);
+    if (record !== undefined) record.lastUsed = this.#polls;
+  }
+
+  #learn(stats: CodeStats): EntryRecord {
+    const record: EntryRecord = {
+      hash: stats.hash.slice(),
+      code: this.#kernel.codeOf(stats.entry).slice(),
+      modules: new Map(),
+      extraCalls: 0,
+      extraGas: 0,
+      lastGas: 0,
+    };
+    this.#entries.set(stats.entry, record);
+    return record;
+  }
+
+  /** For entries that may not be among the codes: initcode while it runs. */
+  #learnEntry(entry: number): EntryRecord {
+    const code = this.#kernel.codeOf(entry);
+    const known = this.#entries.get(entry);
+    if (known !== undefined && sameBytes(known.code, code)) return known;
+    const record: EntryRecord = {
+      hash: NO_HASH,
+      code: code.slice(),
+      modules: new Map(),
+      extraCalls: 0,
+      extraGas: 0,
+      lastGas: 0,
+    };
+    this.#entries.set(entry, record);
+    return record;
+  }
+
+  #recordOf(known: EntryRecord, rules: BlockRules): ModuleRecord {
+    let record = known.modules.get(rules.fork);
+    if (record !== undefined) return record;
+    const key = templateKey(known.code, rules);
+    record = this.#modules.get(key);
+    if (record === undefined) {
+      record = {
+        key,
+        fork: rules.fork,
+        codeBytes: known.code.length,
+        state: "evicted",
+        entries: new Set(),
+        lastUsed: this.#polls,
+      };
+      this.#modules.add(record);
+    }
+    known.modules.set(rules.fork, record);
+    return record;
+  }
+}
+
+const NO_HASH = new Uint8Array(0);
+const FIRST_FORK = forkIndex("berlin");
+
+const fallen = (record: ModuleRecord): ForceOutcome => ({
+  compiled: false,
+  reason: record.reason ?? "crash",
+  message: record.message ?? "",
+});
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0;
+}
+
+/** The fields that have a value. */
+function defined<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(
+    keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]]),
+  ) as Pick<T, K>;
+}
