@@ -3,7 +3,7 @@ import { type BlockRules, blobBaseFee, createBlockRules, type Fork } from "@vela
 import type { BlockContext } from "@velarium/engine";
 import { bigIntToWord } from "@velarium/engine";
 import { bytesOf, type StateTest } from "./state-test.ts";
-import { wideGas } from "./wide-gas.ts";
+import { isWideGas, wideGas } from "./wide-gas.ts";
 
 /** Rules are compared by reference, so equal ones are one object; forks × blob schedules bound their number. */
 const known = new Map<string, BlockRules>();
@@ -28,12 +28,14 @@ function rulesOf(test: StateTest, fork: Fork, forkName: string): BlockRules {
 export function blockContextOf(test: StateTest, fork: Fork, forkName: string): BlockContext {
   const rules = rulesOf(test, fork, forkName);
   const { env } = test;
+  const gasLimit = BigInt(env["currentGasLimit"]!);
   return {
     rules,
     number: Number(env["currentNumber"]),
     timestamp: Number(env["currentTimestamp"]),
     beneficiary: bytesOf(env["currentCoinbase"]!),
-    gasLimit: wideGas(BigInt(env["currentGasLimit"]!)),
+    gasLimit: wideGas(gasLimit),
+    exactGasLimit: isWideGas(gasLimit) ? gasLimit : undefined,
     baseFee: rules.eip1559 ? BigInt(env["currentBaseFee"] ?? 10) : 0n,
     prevRandao: rules.header.prevRandao
       ? bigIntToWord(BigInt(env["currentRandom"] ?? 0))

@@ -3,7 +3,7 @@ import type { BlockRules } from "@velarium/chain-rules";
 import { type ExecutableTransaction, toExecutable } from "@velarium/engine";
 import { decodeTransaction, recoverSender, TxError } from "@velarium/tx-codec";
 import { bytesOf, type StateCase } from "./state-test.ts";
-import { wideGas } from "./wide-gas.ts";
+import { isWideGas, wideGas } from "./wide-gas.ts";
 
 /** Above any transaction of the suites; limits of size are the network's, not the chain's. */
 const MAX_BYTES = 2 ** 24;
@@ -22,7 +22,7 @@ function fromFields({ test, post }: StateCase): ExecutableTransaction {
     sender: bytesOf(transaction.sender),
     nonce: BigInt(transaction.nonce),
     gasLimit: wideGas(gasLimit),
-    exactGasLimit: gasLimit > BigInt(Number.MAX_SAFE_INTEGER) ? gasLimit : undefined,
+    exactGasLimit: isWideGas(gasLimit) ? gasLimit : undefined,
     to: to.length === 0 ? undefined : to,
     value: BigInt(transaction.value[value]!),
     data: bytesOf(transaction.data[data]!),
@@ -36,7 +36,7 @@ function fromFields({ test, post }: StateCase): ExecutableTransaction {
 }
 
 const isWide = ({ test, post }: StateCase): boolean =>
-  BigInt(test.transaction.gasLimit[post.indexes.gas]!) > BigInt(Number.MAX_SAFE_INTEGER);
+  isWideGas(BigInt(test.transaction.gasLimit[post.indexes.gas]!));
 
 /** Throws TxError for a transaction that is no transaction under `rules`. */
 export function transactionOf(stateCase: StateCase, rules: BlockRules): ExecutableTransaction {

@@ -165,7 +165,7 @@ export function blockFor(context: BlockContext, beneficiary: Address) {
       timestamp: BigInt(context.timestamp),
       difficulty: context.difficulty,
       prevRandao: context.prevRandao,
-      gasLimit: BigInt(context.gasLimit),
+      gasLimit: context.exactGasLimit ?? BigInt(context.gasLimit),
       baseFeePerGas: context.baseFee,
       getBlobGasPrice: () => context.blobBaseFee,
     },

@@ -12,6 +12,8 @@ export interface BlockContext {
   readonly beneficiary: Uint8Array;
   /** Gas. */
   readonly gasLimit: number;
+  /** The gas limit where it is above 2^53, as in `ExecutableTransaction`. */
+  readonly exactGasLimit?: bigint | undefined;
   /** Wei; 0 before EIP-1559. */
   readonly baseFee: bigint;
   /** 32 bytes; zero before the Merge. */

@@ -9,7 +9,7 @@ import { CODE_ENTRY, CODE_INDEX, CODES, CODES_END, codeMask, OPCODES, TEMPORARY,
 import {
   CODE_AT, CODE_BYTES, CODE_FLAGS, CODE_FUNCTION, CODE_HASH, CODE_HASH_WORD, CODE_NEXT, CODE_PADDING, CODE_RULES,
   CODE_SECTIONS, CODEFLAG_DELEGATION, OP_FLAGS, OP_GAS, OP_IMMEDIATES, OP_INPUTS, OP_OUTPUTS, OPFLAG_ENDS,
-  OPFLAG_SUSPENDS,
+  OPFLAG_LEAVES, OPFLAG_SUSPENDS,
 } from "./layout";
 import { setLimited, setTemporaryEnd, temporaryEnd } from "./execution";
 import { rulesEpoch } from "./rules";
@@ -99,6 +99,9 @@ export function addCode(from: usize, size: usize): usize {
   return entry;
 }
 
+/** The section measured last ends by leaving: what follows is dead up to a JUMPDEST. */
+let left: bool = false;
+
 /** Writes the record of the section that starts at `pc`; returns where the next one starts. */
 function measure(code: usize, size: usize, pc: usize, record: usize): usize {
   let gas: u64 = 0;
@@ -106,6 +109,7 @@ function measure(code: usize, size: usize, pc: usize, record: usize): usize {
   let needed: i32 = 0;
   let growth: i32 = 0;
   let first = true;
+  left = false;
   while (pc < size) {
     const op = load<u8>(code + pc);
     if (op == 0x5b && !first) break;
@@ -118,7 +122,10 @@ function measure(code: usize, size: usize, pc: usize, record: usize): usize {
     if (height > growth) growth = height;
     if ((opFlags & OPFLAG_SUSPENDS) == 0) gas += load<u16>(info, OP_GAS);
     pc += 1 + <usize>load<u8>(info, OP_IMMEDIATES);
-    if (opFlags & OPFLAG_ENDS) break;
+    if (opFlags & OPFLAG_ENDS) {
+      left = (opFlags & OPFLAG_LEAVES) != 0;
+      break;
+    }
   }
   store<u32>(record, gas > 0xffffffff ? 0xffffffff : <u32>gas);
   store<u16>(record, <u16>min<i32>(needed, 1025), 4);
@@ -144,6 +151,9 @@ function analyse(code: usize, size: usize, to: usize, limit: usize): usize {
     const word = to + ((pc >> 6) << 4);
     store<u64>(word, load<u64>(word) | ((<u64>1) << (<u64>(pc & 63))));
     pc = measure(code, size, pc, record);
+    if (left)
+      while (pc < size && load<u8>(code + pc) != 0x5b)
+        pc += 1 + <usize>load<u8>(OPCODES + (<usize>load<u8>(code + pc) << 3), OP_IMMEDIATES);
     record += 8;
   }
   // Running off the end is STOP: a section of its own, for operations that end one as the last of the code.

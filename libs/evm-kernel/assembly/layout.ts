@@ -159,6 +159,7 @@ export const RESULT_BYTES = 192;
 // ---- Miss -------------------------------------------------------------------------------------------------------
 export const MISS_KIND = 0; // u32: MISS_SLOT or MISS_CODE
 export const MISS_KEY = 4; // 56 bytes of a slot key, or 28 bytes of a code's hash
+export const MISS_OPCODE = 60; // u32, opcode that could not go on; 0 outside of code
 export const MISS_BYTES = 64;
 export const MISS_NONE = 0;
 export const MISS_SLOT = 1;
@@ -192,6 +193,7 @@ export const OP_BYTES = 8;
 export const OPFLAG_INVALID = 1; // not in this fork
 export const OPFLAG_ENDS = 2; // the gas section ends behind it
 export const OPFLAG_SUSPENDS = 4; // may suspend: charges all of its gas itself
+export const OPFLAG_LEAVES = 8; // what stands behind it is not reached through it
 
 // ---- Bounds -----------------------------------------------------------------------------------------------------
 export const MAX_DEPTH = 1024;

@@ -1,12 +1,14 @@
 // The loop over frames: interpreter or compiled function, operations that need the trampoline, ends of frames; and
 // between frames, the transaction's own steps.
+import { MISS } from "./bounds";
 import { call, CONTINUE } from "./calls";
 import { create } from "./creates";
 import { frame, limited } from "./execution";
 import { endFrame } from "./frames";
 import { interpret } from "./interpreter";
 import {
-  FRAME_CODE, FRAME_FUNCTION, FRAME_PC, FRAME_RESUME, RUN_DONE, STATUS_HALT, STATUS_LIMIT, STATUS_MISS, STATUS_OPERATION,
+  FRAME_CODE, FRAME_FUNCTION, FRAME_PC, FRAME_RESUME, MISS_OPCODE, RUN_DONE, STATUS_HALT, STATUS_LIMIT, STATUS_MISS,
+  STATUS_OPERATION,
 } from "./layout";
 import { extcodecopy, selfdestruct } from "./rare-operations";
 import { advance } from "./transaction";
@@ -40,7 +42,10 @@ export function run(): i32 {
     const current = frame;
     if (current == 0) {
       const step = advance();
-      if (step != CONTINUE) return step;
+      if (step != CONTINUE) {
+        store<u32>(MISS, 0, MISS_OPCODE);
+        return step;
+      }
       continue;
     }
     const compiled = load<u32>(current, FRAME_FUNCTION);
@@ -50,6 +55,8 @@ export function run(): i32 {
     if (limited) return STATUS_LIMIT;
     if (status >= STATUS_MISS) {
       store<u32>(current, 1, FRAME_RESUME);
+      const pc = load<u32>(current, FRAME_PC);
+      store<u32>(MISS, load<u8>(load<u32>(current, FRAME_CODE) + pc), MISS_OPCODE);
       return status;
     }
     endFrame(status);

@@ -139,6 +139,11 @@ function oweGas(): void {
   setFloorGas(prague ? <i64>(21000 + 10 * (zeros + 4 * others)) : 0);
 }
 
+/** The block's gas limit was a double, so above 2^53 it may be up to 2047 too low; no real block is there. */
+function exceeds(gasLimit: u64, blockLimit: u64): bool {
+  return gasLimit > blockLimit && (gasLimit <= 1 << 53 || gasLimit - blockLimit > 2047);
+}
+
 /** Checks that need no state. */
 function start(): i32 {
   setFlags(load<u32>(INPUT, TX_FLAGS));
@@ -163,7 +168,8 @@ function start(): i32 {
   if (flags & TXFLAG_CHAIN_ID && load<u64>(INPUT, TX_CHAIN_ID) != load<u64>(BLOCK, BLOCK_CHAIN_ID))
     return refuse(REJECTED, CHAIN_ID);
   const gasLimit = load<u64>(INPUT, TX_GAS_LIMIT);
-  if (gasLimit > load<u64>(BLOCK, BLOCK_GAS_LIMIT) || gasLimit > transactionGasLimit) return refuse(REJECTED, GAS_LIMIT);
+  if (exceeds(gasLimit, load<u64>(BLOCK, BLOCK_GAS_LIMIT)) || gasLimit > transactionGasLimit)
+    return refuse(REJECTED, GAS_LIMIT);
   const creates = (flags & TXFLAG_CREATE) != 0;
   if (creates && load<u32>(INPUT, TX_DATA_BYTES) > initcodeLimit) return refuse(REJECTED, INITCODE_SIZE);
   reverse(INPUT + TX_MAX_PRIORITY_FEE, PRIORITY);

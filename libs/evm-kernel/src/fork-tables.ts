@@ -5,6 +5,7 @@ import * as L from "../assembly/layout.ts";
 import type { KernelExports } from "./wasm.ts";
 
 const SSTORE_SCHEMES = ["flat", "eip1283", "eip2200"] as const;
+const JUMP = 0x56;
 const U32_MAX = 0xffffffff;
 
 /** Highest address of a precompile below 32, by fork (EIP-196 to 198, 152, 4844, 2537). */
@@ -33,7 +34,8 @@ function writeOpcodes(view: DataView, at: number, rules: BlockRules): void {
       to + L.OP_FLAGS,
       (isDefined ? 0 : L.OPFLAG_INVALID) |
         (!isDefined || endings.has(code) || (flags & FLAG_HALTS) !== 0 ? L.OPFLAG_ENDS : 0) |
-        ((flags & FLAG_ALONE) !== 0 ? L.OPFLAG_SUSPENDS : 0),
+        ((flags & FLAG_ALONE) !== 0 ? L.OPFLAG_SUSPENDS : 0) |
+        (!isDefined || (flags & FLAG_HALTS) !== 0 || code === JUMP ? L.OPFLAG_LEAVES : 0),
     );
   }
 }

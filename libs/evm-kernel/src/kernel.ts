@@ -77,7 +77,7 @@ class WasmKernel implements Kernel {
       options.slots ?? 2 ** 19,
       this.codeLimit,
       powerOfTwo(options.keccakMemo ?? 2 ** 14),
-      options.memoryBytes ?? 512 * 2 ** 20,
+      options.memoryBytes ?? 1280 * 2 ** 20,
       (options.missing ?? "suspend") === "zero",
     );
     if (!fits) throw new KernelError("memory", "the kernel's tables do not fit the address space");
@@ -135,7 +135,7 @@ class WasmKernel implements Kernel {
     this.putNumber(at + L.BLOCK_NUMBER, BigInt(context.number));
     if (rules.header.prevRandao) this.putBytes(at + L.BLOCK_RANDAO, context.prevRandao);
     else this.putNumber(at + L.BLOCK_RANDAO, context.difficulty);
-    this.putNumber(at + L.BLOCK_GAS_LIMIT, BigInt(context.gasLimit));
+    this.putNumber(at + L.BLOCK_GAS_LIMIT, context.exactGasLimit ?? BigInt(context.gasLimit));
     this.putNumber(at + L.BLOCK_CHAIN_ID, BigInt(rules.chainId));
     this.putNumber(at + L.BLOCK_BASE_FEE, context.baseFee);
     this.putNumber(at + L.BLOCK_BLOB_BASE_FEE, context.blobBaseFee);
@@ -233,9 +233,10 @@ class WasmKernel implements Kernel {
     this.refresh();
     const at = this.exports.missAt();
     const key = at + L.MISS_KEY;
+    const opcode = this.view.getUint32(at + L.MISS_OPCODE, true);
     return this.view.getUint32(at + L.MISS_KIND, true) === L.MISS_CODE
-      ? { kind: "code", prefix: this.heap.slice(key, key + 28) }
-      : { kind: "slot", key: this.heap.slice(key, key + SLOT_KEY_BYTES) };
+      ? { kind: "code", opcode, prefix: this.heap.slice(key, key + 28) }
+      : { kind: "slot", opcode, key: this.heap.slice(key, key + SLOT_KEY_BYTES) };
   }
 
   supplySlot(word: Uint8Array): void {

@@ -98,7 +98,7 @@ export function writeTransaction(
       (tx.chainId === undefined ? 0 : L.TXFLAG_CHAIN_ID),
     true,
   );
-  view.setBigUint64(at + L.TX_GAS_LIMIT, BigInt(tx.gasLimit), true);
+  view.setBigUint64(at + L.TX_GAS_LIMIT, tx.exactGasLimit ?? BigInt(tx.gasLimit), true);
   view.setBigUint64(at + L.TX_NONCE, tx.nonce, true);
   view.setBigUint64(at + L.TX_CHAIN_ID, BigInt(tx.chainId ?? 0), true);
   heap.set(tx.sender, at + L.TX_SENDER);

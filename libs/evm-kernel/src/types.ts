@@ -31,7 +31,7 @@ export interface KernelOptions {
   readonly accounts?: number;
   /** Slot records, default 2^19 (128 bytes each). */
   readonly slots?: number;
-  /** Bytes of EVM memory over all frames of one execution, default 512 MiB. */
+  /** Bytes of EVM memory over all frames of one execution, default 1280 MiB. */
   readonly memoryBytes?: number;
   /** Bytes of code with its analysis, default 128 MiB; when they are full, all code is forgotten between executions. */
   readonly codeBytes?: number;
@@ -49,14 +49,17 @@ export interface KernelOptions {
 /** `done`: results can be read; `miss`: supply what `miss()` names; `limit`: see KernelOptions; `learned`: see BeginOptions. */
 export type RunStatus = "done" | "miss" | "limit" | "learned";
 
+/** `opcode`: the one that could not go on; 0 outside of code. */
 export type Miss =
   | {
       readonly kind: "slot";
+      readonly opcode: number;
       /** 56 bytes; a block hash is a slot too (`blockHashKey`). */
       readonly key: Uint8Array;
     }
   | {
       readonly kind: "code";
+      readonly opcode: number;
       /** 28 bytes. */
       readonly prefix: Uint8Array;
     };

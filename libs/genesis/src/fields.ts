@@ -2,7 +2,26 @@
 import { invalid } from "./error.ts";
 
 const INTEGER = /^(0x[0-9a-fA-F]*|[0-9]+)$/;
-const HEX = /^(0x)?([0-9a-fA-F]{2})*$/;
+/** Value of each hexadecimal digit by character code, 255 for others. */
+const DIGITS = new Uint8Array(128).fill(255);
+for (let d = 0; d < 16; d++) {
+  DIGITS[d.toString(16).charCodeAt(0)] = d;
+  DIGITS[d.toString(16).toUpperCase().charCodeAt(0)] = d;
+}
+
+/** Digits `from`.. of a text into the last bytes of `out`; false when one is none or they do not fit. */
+function fillFromDigits(text: string, from: number, out: Uint8Array): boolean {
+  let to = out.length * 2;
+  for (let i = text.length - 1; i >= from; i--) {
+    const code = text.charCodeAt(i);
+    const digit = code < 128 ? DIGITS[code]! : 255;
+    if (digit === 255 || --to < 0) return false;
+    out[to >> 1]! |= (to & 1) === 0 ? digit << 4 : digit;
+  }
+  return true;
+}
+
+const digitsFrom = (text: string): number => (text.startsWith("0x") ? 2 : 0);
 const MAX_WORD = 2n ** 256n;
 
 /** An integer below 2^256, given as number, decimal string or hexadecimal string. */
@@ -22,8 +41,13 @@ export function numberOf(value: unknown, field: string): number {
 }
 
 export function bytesOf(value: unknown, field: string): Uint8Array {
-  if (typeof value !== "string" || !HEX.test(value)) throw invalid(field, "hexadecimal bytes", value);
-  return Uint8Array.from(Buffer.from(value.startsWith("0x") ? value.slice(2) : value, "hex"));
+  if (typeof value !== "string") throw invalid(field, "hexadecimal bytes", value);
+  const from = digitsFrom(value);
+  const digits = value.length - from;
+  const out = new Uint8Array(digits >> 1);
+  if ((digits & 1) === 1 || !fillFromDigits(value, from, out))
+    throw invalid(field, "hexadecimal bytes", value);
+  return out;
 }
 
 export function addressOf(value: unknown, field: string): Uint8Array {
@@ -34,16 +58,21 @@ export function addressOf(value: unknown, field: string): Uint8Array {
 
 /** Up to 32 bytes, zeros added on the left. */
 export function wordOf(value: unknown, field: string): Uint8Array {
-  if (typeof value !== "string" || !/^(0x)?[0-9a-fA-F]*$/.test(value))
-    throw invalid(field, "a hexadecimal word", value);
-  const digits = value.replace(/^0x/, "");
-  if (digits.length > 64) throw invalid(field, "a word of at most 32 bytes", value);
-  return Uint8Array.from(Buffer.from(digits.padStart(64, "0"), "hex"));
+  if (typeof value !== "string") throw invalid(field, "a hexadecimal word", value);
+  const from = digitsFrom(value);
+  if (value.length - from > 64) throw invalid(field, "a word of at most 32 bytes", value);
+  const out = new Uint8Array(32);
+  if (!fillFromDigits(value, from, out)) throw invalid(field, "a hexadecimal word", value);
+  return out;
 }
 
 export const hexOf = (bytes: Uint8Array): string => `0x${Buffer.from(bytes).toString("hex")}`;
 export const quantityOf = (value: bigint | number): string => `0x${value.toString(16)}`;
 
 export function bigIntToWord(value: bigint): Uint8Array {
-  return Uint8Array.from(Buffer.from(value.toString(16).padStart(64, "0"), "hex"));
+  const out = new Uint8Array(32);
+  const view = new DataView(out.buffer);
+  let rest = value;
+  for (let at = 24; rest > 0n; at -= 8, rest >>= 64n) view.setBigUint64(at, rest & 0xffffffffffffffffn);
+  return out;
 }

@@ -21,9 +21,13 @@ export interface GenesisHeader {
   readonly blobGasUsed: bigint | undefined;
 }
 
-export interface Genesis {
+/** A genesis without its accounts. */
+export interface GenesisHead {
   readonly config: GethChainConfig;
   readonly header: GenesisHeader;
+}
+
+export interface Genesis extends GenesisHead {
   /** Each address once, in any order; may be iterated again and again. */
   readonly accounts: Iterable<GenesisAccount>;
 }

@@ -1,7 +1,7 @@
 export * from "./account.ts";
 export { GenesisError } from "./error.ts";
 export * from "./genesis.ts";
-export { parseGenesis, readGenesis } from "./read.ts";
+export { openGenesis, parseGenesis, readGenesis, readGenesisHead } from "./read.ts";
 export * from "./slots-of.ts";
 export { SYSTEM_CONTRACTS } from "./system-contracts.ts";
 export { writeGenesis } from "./write.ts";

@@ -2,15 +2,20 @@
 import { readFileSync } from "node:fs";
 import { ChainConfigError, createEthereumRules, type GethChainConfig } from "@velarium/chain-rules";
 import type { GenesisAccount } from "./account.ts";
+import { type AllocRange, allocPieces, allocRange } from "./alloc-text.ts";
 import { GenesisError, invalid } from "./error.ts";
 import { addressOf, bytesOf, integerOf, numberOf, wordOf } from "./fields.ts";
-import { defaultHeader, type Genesis, type GenesisHeader } from "./genesis.ts";
+import { defaultHeader, type Genesis, type GenesisHead, type GenesisHeader } from "./genesis.ts";
 
 type Fields = Record<string, unknown>;
 
 const isObject = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-const isZero = (word: Uint8Array): boolean => word.every((byte) => byte === 0);
+
+function isZero(word: Uint8Array): boolean {
+  for (let i = 0; i < word.length; i++) if (word[i] !== 0) return false;
+  return true;
+}
 
 function accountOf(name: string, value: unknown): GenesisAccount {
   const field = `alloc.${name}`;
@@ -34,15 +39,33 @@ function accountOf(name: string, value: unknown): GenesisAccount {
   };
 }
 
-/** Accounts made anew at each iteration, so that a million of them need only the memory of the parsed file. */
+/**
+ * Accounts made anew at each iteration, so that a million of them need only the memory of the file. The first whole
+ * iteration checks that each stands once.
+ */
 class ParsedAccounts implements Iterable<GenesisAccount> {
-  private readonly alloc: Fields;
-  constructor(alloc: Fields) {
-    this.alloc = alloc;
+  private readonly pieces: () => Iterable<Fields>;
+  private isChecked = false;
+  constructor(pieces: () => Iterable<Fields>) {
+    this.pieces = pieces;
   }
   *[Symbol.iterator](): Generator<GenesisAccount> {
-    for (const name in this.alloc) yield accountOf(name, this.alloc[name]);
+    const seen = this.isChecked ? undefined : new Set<string>();
+    for (const piece of this.pieces()) {
+      for (const name in piece) {
+        if (seen !== undefined) noteOnce(seen, name);
+        yield accountOf(name, piece[name]);
+      }
+    }
+    this.isChecked = true;
   }
+}
+
+function noteOnce(seen: Set<string>, name: string): void {
+  const digits = (name.startsWith("0x") ? name.slice(2) : name).toLowerCase();
+  const before = seen.size;
+  if (seen.add(digits).size === before)
+    throw new GenesisError("invalid", "alloc", `account ${digits} stands twice`);
 }
 
 function headerOf(config: GethChainConfig, file: Fields): GenesisHeader {
@@ -69,12 +92,9 @@ function headerOf(config: GethChainConfig, file: Fields): GenesisHeader {
   return defaultHeader(config, given);
 }
 
-/** Checks a parsed genesis file, every account of it. Throws GenesisError. */
-export function parseGenesis(file: unknown): Genesis {
-  if (!isObject(file)) throw invalid("", "an object", file);
-  const { config, alloc } = file;
+function headOf(file: Fields): GenesisHead {
+  const { config } = file;
   if (!isObject(config)) throw invalid("config", "an object", config);
-  if (!isObject(alloc)) throw invalid("alloc", "an object", alloc);
   const chain = config as unknown as GethChainConfig;
   try {
     createEthereumRules(chain);
@@ -82,30 +102,64 @@ export function parseGenesis(file: unknown): Genesis {
     if (!(cause instanceof ChainConfigError)) throw cause;
     throw new GenesisError("invalid", `config.${cause.field}`, cause.message, cause);
   }
-  const header = headerOf(chain, file);
-  const accounts = new ParsedAccounts(alloc);
-  const seen = new Set<string>();
-  for (const { address } of accounts) {
-    const name = Buffer.from(address).toString("latin1");
-    if (seen.has(name))
-      throw new GenesisError(
-        "invalid",
-        "alloc",
-        `account ${Buffer.from(address).toString("hex")} stands twice`,
-      );
-    seen.add(name);
-  }
-  return { config: chain, header, accounts };
+  return { config: chain, header: headerOf(chain, file) };
 }
 
-/** Reads a genesis file of geth's. Throws GenesisError: `unreadable` or `invalid`. */
-export function readGenesis(path: string): Genesis {
-  let file: unknown;
-  try {
-    file = JSON.parse(readFileSync(path, "utf8"));
-  } catch (cause) {
-    const what = cause instanceof SyntaxError ? "is not JSON" : "cannot be read";
-    throw new GenesisError("unreadable", "", `${path} ${what}: ${(cause as Error).message}`, cause);
-  }
-  return parseGenesis(file);
+/** Checks a parsed genesis file, every account of it. Throws GenesisError. */
+export function parseGenesis(file: unknown): Genesis {
+  return checked(uncheckedGenesis(file));
 }
+
+function uncheckedGenesis(file: unknown, pieces?: () => Iterable<Fields>): Genesis {
+  if (!isObject(file)) throw invalid("", "an object", file);
+  const { alloc } = file;
+  const head = headOf(file);
+  if (!isObject(alloc)) throw invalid("alloc", "an object", alloc);
+  return { ...head, accounts: new ParsedAccounts(pieces ?? (() => [alloc])) };
+}
+
+function checked(genesis: Genesis): Genesis {
+  for (const _ of genesis.accounts);
+  return genesis;
+}
+
+/** Reads a genesis file of geth's and checks all of it. Throws GenesisError: `unreadable` or `invalid`. */
+export const readGenesis = (path: string): Genesis => checked(openGenesis(path));
+
+/** `readGenesis` without a look at the accounts: iterating over them throws the GenesisError of what is wrong there. */
+export function openGenesis(path: string): Genesis {
+  const text = bytesOfFile(path);
+  const range = allocRange(text);
+  if (range === undefined) return uncheckedGenesis(jsonOf(path, text));
+  return uncheckedGenesis(jsonOf(path, text, range), () => allocPieces(text, range));
+}
+
+/** What all but the state shards need, in time and memory for the file's bytes alone. Throws GenesisError. */
+export function readGenesisHead(path: string): GenesisHead {
+  const text = bytesOfFile(path);
+  const file = jsonOf(path, text, allocRange(text));
+  if (!isObject(file)) throw invalid("", "an object", file);
+  return headOf(file);
+}
+
+function bytesOfFile(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw unreadable(path, "cannot be read", cause);
+  }
+}
+
+/** The file's value; with a range, `alloc` is empty in it. */
+function jsonOf(path: string, text: Uint8Array, alloc?: AllocRange): unknown {
+  const bytes = Buffer.from(text.buffer, text.byteOffset, text.length);
+  try {
+    if (alloc === undefined) return JSON.parse(bytes.toString("utf8"));
+    return JSON.parse(bytes.toString("utf8", 0, alloc.from) + bytes.toString("utf8", alloc.to));
+  } catch (cause) {
+    throw unreadable(path, "is not JSON", cause);
+  }
+}
+
+const unreadable = (path: string, what: string, cause: unknown): GenesisError =>
+  new GenesisError("unreadable", "", `${path} ${what}: ${(cause as Error).message}`, cause);

@@ -1,5 +1,5 @@
 /** A genesis as slots: three per account (balance, nonce, code word) and its storage under incarnation 0. */
-import { createHash } from "node:crypto";
+import { createHash, hash as hashOnce } from "node:crypto";
 import { createEthereumRules } from "@velarium/chain-rules";
 import { keccak256 } from "@velarium/hash-kernel";
 import {
@@ -12,8 +12,9 @@ import {
   writeStorageKey,
 } from "@velarium/slots";
 import type { GenesisAccount } from "./account.ts";
+import { Digests } from "./digests.ts";
 import { bigIntToWord } from "./fields.ts";
-import type { Genesis } from "./genesis.ts";
+import type { Genesis, GenesisHead } from "./genesis.ts";
 import { headerFields } from "./write.ts";
 
 /** Consecutive slots: `count` keys of 56 bytes and as many words of 32. No word is zero. */
@@ -25,6 +26,8 @@ export interface SlotBatch {
 
 const NO_CODE = new Uint8Array(28);
 const ZERO_WORD = new Uint8Array(WORD_BYTES);
+const FIELDS = [Domain.balance, Domain.nonce, Domain.code] as const;
+const wordOfAmount = (amount: bigint): Uint8Array => (amount === 0n ? ZERO_WORD : bigIntToWord(amount));
 
 /** Code word of an account; the zero word where there is nothing to say. `keepsEmpty`: before EIP-158. */
 function codeWordOf(account: GenesisAccount, keepsEmpty: boolean): Uint8Array {
@@ -41,7 +44,7 @@ function codeWordOf(account: GenesisAccount, keepsEmpty: boolean): Uint8Array {
 }
 
 /** True when the first block's rules know accounts that exist although they are empty. */
-export const keepsEmptyAccounts = ({ config, header }: Genesis): boolean =>
+export const keepsEmptyAccounts = ({ config, header }: GenesisHead): boolean =>
   !createEthereumRules(config).rulesAt(header.number, header.timestamp).eip158;
 
 /**
@@ -64,13 +67,12 @@ export function* genesisSlots(genesis: Genesis, batchSlots = 8192): Generator<Sl
   };
   for (const account of genesis.accounts) {
     const { address, balance, nonce, storage } = account;
-    const fields = [
-      [Domain.balance, balance === 0n ? ZERO_WORD : bigIntToWord(balance)],
-      [Domain.nonce, nonce === 0n ? ZERO_WORD : bigIntToWord(nonce)],
-      [Domain.code, codeWordOf(account, keepsEmpty)],
-    ] as const;
-    for (const [domain, word] of fields) {
-      if (word.every((byte) => byte === 0)) continue;
+    for (const domain of FIELDS) {
+      const word =
+        domain === Domain.code
+          ? codeWordOf(account, keepsEmpty)
+          : wordOfAmount(domain === Domain.balance ? balance : nonce);
+      if (word === ZERO_WORD) continue;
       if (count === batchSlots) yield batch();
       writeFieldKey(keys, count * SLOT_KEY_BYTES, domain, address);
       words.set(word, count++ * WORD_BYTES);
@@ -116,16 +118,15 @@ export function genesisHash(genesis: Genesis): Uint8Array {
   const hash = createHash("sha256");
   hash.update("velarium genesis 1\n");
   hash.update(`${canonical(genesis.config)}\n${canonical(headerFields(genesis.header))}\n`);
-  const digests: Buffer[] = [];
+  const digests = new Digests();
+  const slot = new Uint8Array(SLOT_KEY_BYTES + WORD_BYTES);
   for (const { count, keys, words } of genesisSlots(genesis)) {
     for (let i = 0; i < count; i++) {
-      const slot = createHash("sha256");
-      slot.update(keys.subarray(i * SLOT_KEY_BYTES, (i + 1) * SLOT_KEY_BYTES));
-      slot.update(words.subarray(i * WORD_BYTES, (i + 1) * WORD_BYTES));
-      digests.push(slot.digest());
+      slot.set(keys.subarray(i * SLOT_KEY_BYTES, (i + 1) * SLOT_KEY_BYTES));
+      slot.set(words.subarray(i * WORD_BYTES, (i + 1) * WORD_BYTES), SLOT_KEY_BYTES);
+      digests.add(hashOnce("sha256", slot, "buffer"));
     }
   }
-  digests.sort(Buffer.compare);
-  for (const digest of digests) hash.update(digest);
+  digests.sortInto(hash);
   return new Uint8Array(hash.digest());
 }

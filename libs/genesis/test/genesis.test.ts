@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "@jest/globals";
@@ -12,8 +12,10 @@ import {
   genesisCodes,
   genesisHash,
   genesisSlots,
+  openGenesis,
   parseGenesis,
   readGenesis,
+  readGenesisHead,
   writeGenesis,
 } from "../src/index.ts";
 
@@ -133,5 +135,48 @@ describe("genesis", () => {
       `alloc.${who}.storage.0x1`,
     );
     expect(field({ ...base, alloc: { [who]: {}, [`0x${who}`]: {} } })).toBe("alloc");
+  });
+
+  it("reads accounts piece by piece from a file of any form, as when parsed whole", () => {
+    const path = join(folder, "pieces.json");
+    const many: GenesisAccount[] = Array.from({ length: 3000 }, (_, n) => {
+      const key = new Uint8Array(20).fill(0x40);
+      new DataView(key.buffer).setUint32(16, n);
+      return { address: key, balance: BigInt(n) * 10n ** 18n, nonce: BigInt(n % 3), storage: [] };
+    });
+    const genesis = createDevGenesis({ accounts: [...accounts, ...many] });
+    writeGenesis(path, genesis);
+    const text = readFileSync(path, "utf8");
+    const file = JSON.parse(text);
+    const { alloc, ...rest } = file;
+    const forms = [
+      text,
+      JSON.stringify(file, null, 2),
+      JSON.stringify({ alloc, ...rest }),
+      // Strings and nested objects that look like what is sought.
+      JSON.stringify({ note: '"alloc":{"}\\"', inner: { alloc: { a: [{}] } }, ...file }),
+      text.replace('"alloc"', '"\\u0061lloc"'),
+    ];
+    for (const form of forms) {
+      writeFileSync(path, form);
+      const opened = openGenesis(path);
+      expect(genesisHash(opened)).toEqual(genesisHash(genesis));
+      expect(slotsOf(opened).size).toBe(slotsOf(genesis).size);
+      expect(readGenesisHead(path)).toEqual({ config: opened.config, header: opened.header });
+    }
+    const refusal = (form: string): string => {
+      writeFileSync(path, form);
+      try {
+        readGenesis(path);
+      } catch (error) {
+        return (error as GenesisError).code;
+      }
+      return "none";
+    };
+    const twice = `"${name(many[0]!.address).toUpperCase()}":{},`;
+    expect(refusal(text.replace('"alloc":{', `"alloc":{${twice}`))).toBe("invalid");
+    expect(refusal(text.replace(/\}\s*\}\s*$/, ",}}"))).toBe("unreadable");
+    expect(refusal(text.replace(/\}\s*\}\s*$/, ""))).toBe("unreadable");
+    expect(refusal(text.replace('"balance":"0x0"', '"balance":0x0'))).toBe("unreadable");
   });
 });

@@ -3,7 +3,7 @@ import { BatchAnalyzer } from "@velarium/analyzer-core";
 import { createEthereumRules } from "@velarium/chain-rules";
 import { decode } from "@velarium/columns";
 import { createEngine, defineEngineMetrics, replyEngineReport } from "@velarium/engine-wasm";
-import { readGenesis } from "@velarium/genesis";
+import { readGenesisHead } from "@velarium/genesis";
 import { dial, type RpcConnection, type RpcServer, serveRpc } from "@velarium/rpc";
 import {
   addTracing,
@@ -35,7 +35,7 @@ export function createAnalyzerService(context: {
 }): RunnableService {
   const { options, log } = context;
   // Not the accounts: a million of them, kept, is heap that every collection walks.
-  const { config, header } = readGenesis(options.genesis);
+  const { config, header } = readGenesisHead(options.genesis);
   const rules = createEthereumRules(config);
   const engine = createEngine(options.engine, {
     keepsEmptyAccounts: !rules.rulesAt(0, header.timestamp).eip158,

@@ -3,7 +3,7 @@ import { createEthereumRules } from "@velarium/chain-rules";
 import { encode } from "@velarium/columns";
 import { createEngine, defineEngineMetrics, replyEngineReport } from "@velarium/engine-wasm";
 import { createExecutorCore, type DispatchWatch, type ExecutorStats } from "@velarium/executor-core";
-import { keepsEmptyAccounts, readGenesis } from "@velarium/genesis";
+import { keepsEmptyAccounts, readGenesisHead } from "@velarium/genesis";
 import { Link, type RpcServer, serveRpc } from "@velarium/rpc";
 import {
   addTracing,
@@ -26,7 +26,7 @@ export function createExecutorService({
   options,
   log,
 }: ServiceContext<typeof executorOptions.definitions>): RunnableService {
-  const genesis = readGenesis(options.genesis);
+  const genesis = readGenesisHead(options.genesis);
   const keepsEmpty = keepsEmptyAccounts(genesis);
   const lifecycle = new Lifecycle({
     onPartError: (part, error) => log.error({ err: error, part }, "a part did not stop in good order"),

@@ -12,7 +12,7 @@ import {
 import type { ChainRules } from "@velarium/chain-rules";
 import { decode, encode, schemaIdOf } from "@velarium/columns";
 import type { Framer, FramerStart } from "@velarium/framer-core";
-import type { Genesis } from "@velarium/genesis";
+import type { GenesisHead } from "@velarium/genesis";
 import { KitError } from "@velarium/service-kit";
 import { combinedRoot } from "@velarium/state-tree";
 import { type LogStream, StreamError } from "@velarium/streams";
@@ -29,7 +29,7 @@ export type StartFacts = Omit<FramerStart, "term">;
 export async function readStart(
   shards: ShardLinks,
   partitions: number,
-  genesis: Genesis,
+  genesis: GenesisHead,
   chain: ChainRules,
 ): Promise<StartFacts> {
   const { height } = shards;

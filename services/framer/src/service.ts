@@ -3,7 +3,7 @@ import { splitRecord } from "@velarium/blocks";
 import { createEthereumRules } from "@velarium/chain-rules";
 import { decode, encode, schemaIdOf } from "@velarium/columns";
 import { DEFAULT_OPTIONS, Framer, type FramerEffects, type FramerOptions } from "@velarium/framer-core";
-import { readGenesis } from "@velarium/genesis";
+import { readGenesisHead } from "@velarium/genesis";
 import { type PackedStream, type RpcServer, serveRpc } from "@velarium/rpc";
 import {
   addTracing,
@@ -166,7 +166,7 @@ class FramerService implements RunnableService {
 
   private async startCore(): Promise<void> {
     const { options, log } = this;
-    const genesis = readGenesis(options.genesis);
+    const genesis = readGenesisHead(options.genesis);
     const chain = createEthereumRules(genesis.config);
     const start = await this.inThisStream(await readStart(this.shards, options.partitions, genesis, chain));
     const frames = await this.streams!.open("frames");

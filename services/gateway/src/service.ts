@@ -9,7 +9,7 @@ import {
 } from "@velarium/blocks";
 import { createEthereumRules } from "@velarium/chain-rules";
 import { decode, encode, fixedAt } from "@velarium/columns";
-import { type Genesis, readGenesis } from "@velarium/genesis";
+import { type Genesis, readGenesisHead } from "@velarium/genesis";
 import { dial, type RpcConnection, type RpcServer, serveRpc } from "@velarium/rpc";
 import {
   addTracing,
@@ -200,7 +200,7 @@ class GatewayParts {
     this.tracing = tracing;
     this.index = new BlockIndex({ maxBlocks: options.indexBlocks, maxBytes: options.indexBytes });
     this.pending = new PendingTransactions(options.pendingTransactions);
-    const { config, header } = readGenesis(options.genesis);
+    const { config, header } = readGenesisHead(options.genesis);
     this.genesis = { config, header };
     this.rules = createEthereumRules(this.genesis.config);
   }

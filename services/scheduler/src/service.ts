@@ -1,6 +1,6 @@
 /** Composition of the scheduler: streams, links to shards and framer, server, core. */
 import { createEthereumRules } from "@velarium/chain-rules";
-import { readGenesis } from "@velarium/genesis";
+import { readGenesisHead } from "@velarium/genesis";
 import { Link, type PackedStream, type RpcServer, serveRpc } from "@velarium/rpc";
 import type { SchedulerStats } from "@velarium/scheduler-core";
 import {
@@ -32,7 +32,7 @@ export function createSchedulerService(context: {
   readonly log: Logger;
 }): SchedulerService {
   const { options, log } = context;
-  const rules = createEthereumRules(readGenesis(options.genesis).config);
+  const rules = createEthereumRules(readGenesisHead(options.genesis).config);
   const lifecycle = new Lifecycle({
     onPartError: (part, error) => log.error({ err: error, part }, "a part did not stop in good order"),
   });

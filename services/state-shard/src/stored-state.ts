@@ -1,6 +1,6 @@
 /** The durable state of this shard: store, code and epoch, opened or loaded from the genesis. */
 import { createEthereumRules } from "@velarium/chain-rules";
-import { type Genesis, genesisCodes, genesisHash, genesisSlots, readGenesis } from "@velarium/genesis";
+import { type Genesis, genesisCodes, genesisHash, genesisSlots, openGenesis } from "@velarium/genesis";
 import {
   hashKeys,
   KEY_HASH_BYTES,
@@ -27,7 +27,7 @@ export interface StoredState {
 
 /** @throws StateError `wrong-chain`, `wrong-version`, `wrong-partitions`; GenesisError */
 export function openStoredState(options: StateShardOptions): StoredState {
-  const genesis = readGenesis(options.genesis);
+  const genesis = openGenesis(options.genesis);
   const identity = genesisHash(genesis);
   const owned = Array.from({ length: options.partitions }, (_, p) => p).filter(
     (p) => shardOfPartition(p, options.shards) === options.shard,
