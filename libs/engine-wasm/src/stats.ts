@@ -23,6 +23,8 @@ export interface EngineStats {
   gas: number;
   /** Values and codes that an execution had to wait for. */
   suspensions: number;
+  /** Those by the opcode that could not go on; 0: outside of code. */
+  readonly suspensionsByOpcode: Record<number, number>;
   /** Executions copied out of memory because another one came. */
   parked: number;
   /** Executions that were begun again because too many were parked. */
@@ -34,6 +36,7 @@ export const createEngineStats = (): EngineStats => ({
   executions: 0,
   gas: 0,
   suspensions: 0,
+  suspensionsByOpcode: {},
   parked: 0,
   restarts: 0,
   fallbacks: { limit: 0, trace: 0 },

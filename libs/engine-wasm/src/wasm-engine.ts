@@ -162,8 +162,10 @@ export class WasmEngine implements Engine {
 
   private async wait(execution: Execution): Promise<ExecutionResult> {
     for (let restarts = 0; restarts <= MAX_RESTARTS; ) {
-      this.stats.suspensions++;
       const miss = this.kernel.miss();
+      const { stats } = this;
+      stats.suspensions++;
+      stats.suspensionsByOpcode[miss.opcode] = (stats.suspensionsByOpcode[miss.opcode] ?? 0) + 1;
       this.waiting = execution;
       let value: Uint8Array;
       try {
