@@ -1,3 +1,6 @@
+export { type ApplyOptions, applyProfiles } from "./apply/apply.ts";
+export type { KnownProfile, ProfileSource } from "./apply/profile-source.ts";
+export { ProfileStore } from "./apply/profile-store.ts";
 export { CodePrograms } from "./evaluate/code-programs.ts";
 export {
   type AccessVisitor,
@@ -6,3 +9,5 @@ export {
   evaluateAccesses,
 } from "./evaluate/evaluate.ts";
 export { UNKNOWN_REASONS, type UnknownReason } from "./evaluate/unknown.ts";
+export * from "./profile/format.ts";
+export { type AnalysisOptions, analyzeCode, analyzeFunction, analyzeSelector } from "./symbolic/analyze.ts";

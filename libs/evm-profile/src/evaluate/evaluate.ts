@@ -9,6 +9,7 @@ import type { AccessKind } from "@velarium/slots";
 import { addressWord } from "./bytes.ts";
 import { CallRunner } from "./calls.ts";
 import type { CodePrograms } from "./code-programs.ts";
+import { FetchedState } from "./fetched-state.ts";
 import { Surroundings } from "./surroundings.ts";
 import { StateMiss, UnknownAccess, type UnknownReason } from "./unknown.ts";
 import { World } from "./world.ts";
@@ -60,7 +61,7 @@ export async function evaluateAccesses(
 }
 
 /** Repeats `run` with what it was missing. */
-async function settled(state: FetchedState, run: () => Evaluation): Promise<Evaluation> {
+export async function settled(state: FetchedState, run: () => Evaluation): Promise<Evaluation> {
   for (let round = 0; round < MAX_ROUNDS; round++) {
     try {
       return run();
@@ -140,35 +141,3 @@ function authorize(world: World, context: BlockContext, tx: ExecutableTransactio
     world.setCode(account, clears ? new Uint8Array(0) : Uint8Array.of(0xef, 0x01, 0x00, ...address));
   }
 }
-
-/** A view with what has been waited for. */
-class FetchedState implements StateView {
-  private readonly view: StateView;
-  private readonly words = new Map<string, Uint8Array>();
-  private readonly codes = new Map<string, Uint8Array>();
-
-  constructor(view: StateView) {
-    this.view = view;
-  }
-
-  async resolve(miss: StateMiss): Promise<void> {
-    const { key, codePrefix } = miss;
-    if (key !== undefined) this.words.set(nameOf(key), await this.view.fetch(key));
-    if (codePrefix !== undefined) this.codes.set(nameOf(codePrefix), await this.view.fetchCode(codePrefix));
-  }
-
-  read(key: Uint8Array): Uint8Array | undefined {
-    return this.view.read(key) ?? (this.words.size > 0 ? this.words.get(nameOf(key)) : undefined);
-  }
-  fetch(key: Uint8Array): Promise<Uint8Array> {
-    return this.view.fetch(key);
-  }
-  codeByPrefix(prefix: Uint8Array): Uint8Array | undefined {
-    return this.view.codeByPrefix(prefix) ?? this.codes.get(nameOf(prefix));
-  }
-  fetchCode(prefix: Uint8Array): Promise<Uint8Array> {
-    return this.view.fetchCode(prefix);
-  }
-}
-
-const nameOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1", 0, bytes.length);

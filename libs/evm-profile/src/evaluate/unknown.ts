@@ -9,6 +9,9 @@ export const UNKNOWN_REASONS = {
   create: "the initcode of a creation is larger than the evaluation's budget",
   accesses: "more slots are touched than may be declared",
   misses: "more rounds of reads are needed than the budget allows",
+  profile: "no profile covers the path that the call takes",
+  forks: "more open conditions than the budget allows",
+  opaque: "a slot follows from something that analysis does not follow",
   "state-read": "a slot follows from a value of state, which may not be read",
 } as const;
 
