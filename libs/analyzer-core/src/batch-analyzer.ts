@@ -18,14 +18,10 @@ import { AccessSet } from "./access-set.ts";
 import { BatchDraft, KeyScratch, TransferAccess } from "./batch-draft.ts";
 import { CodelessSet } from "./codeless-set.ts";
 import { CodeCache, CommittedView } from "./committed-view.ts";
+import { ProfileStrategy } from "./profile-strategy.ts";
 import { recoverHere, type SenderRecovery } from "./sender-recovery.ts";
 import type { SlotSource } from "./slot-source.ts";
-import {
-  type AccessStrategy,
-  createProfileStrategy,
-  declaredAccesses,
-  SimulationStrategy,
-} from "./strategies.ts";
+import { type AccessStrategy, declaredAccesses, SimulationStrategy } from "./strategies.ts";
 import { type AccessColumns, TRANSFER_KINDS, TransferAccesses } from "./transfer-accesses.ts";
 
 /** Balance, nonce and code of the sender: they come first in every access set. */
@@ -57,7 +53,7 @@ export interface BatchAnalyzerOptions {
   readonly sliceMs?: number;
   /** Who recovers senders; this thread if left out. */
   readonly recovery?: SenderRecovery;
-  /** Replaces the strategies between the declared list and the simulation. */
+  /** Asked between the declared list and the simulation; profiles and evaluation when left out. */
   readonly profiles?: AccessStrategy;
   readonly now?: () => number;
 }
@@ -92,6 +88,7 @@ export class BatchAnalyzer {
     simulation: 0,
   };
   readonly recipients: CodelessSet;
+  private readonly profiles: AccessStrategy;
   readonly simulation: SimulationStrategy;
   /** Code loaded so far, for other views of the same chain. */
   readonly codes = new CodeCache();
@@ -108,8 +105,9 @@ export class BatchAnalyzer {
     this.now = options.now ?? Date.now;
     this.recipients = new CodelessSet(options.knownRecipients, options.knownRecipientsMaxAgeMs);
     this.view = new CommittedView({ source: options.source, codes: this.codes, now: this.now });
+    this.profiles = options.profiles ?? new ProfileStrategy();
     this.simulation = new SimulationStrategy(options.engine ?? createReferenceEngine());
-    this.strategies = [declaredAccesses, options.profiles ?? createProfileStrategy([]), this.simulation];
+    this.strategies = [declaredAccesses, this.profiles, this.simulation];
   }
 
   /**

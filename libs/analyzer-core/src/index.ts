@@ -15,14 +15,13 @@ export {
 export { TransferAccess } from "./batch-draft.ts";
 export { CodelessSet } from "./codeless-set.ts";
 export { CodeCache, CommittedView, type CommittedViewOptions } from "./committed-view.ts";
+export { ProfileStrategy, type ProfileStrategyOptions } from "./profile-strategy.ts";
 export * from "./replay-transaction.ts";
 export { recoverHere, type SenderRecovery } from "./sender-recovery.ts";
 export { AnalyzerError, type SlotSource } from "./slot-source.ts";
 export {
   type AccessQuestion,
   type AccessStrategy,
-  type ContractProfile,
-  createProfileStrategy,
   declaredAccesses,
   type Knowledge,
   SimulationStrategy,

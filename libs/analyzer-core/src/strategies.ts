@@ -56,28 +56,6 @@ export const declaredAccesses: AccessStrategy = {
   },
 };
 
-/** Access sets that follow from a contract's profile, without running it. */
-export interface ContractProfile {
-  /** Address (20 bytes) and function selector (4 bytes) that it speaks for. */
-  readonly address: Uint8Array;
-  readonly selector: Uint8Array;
-  /** False: not this transaction after all. */
-  accesses(question: AccessQuestion, into: AccessSet): boolean;
-}
-
-export function createProfileStrategy(profiles: readonly ContractProfile[]): AccessStrategy {
-  const byCall = new Map(profiles.map((p) => [bytesToMapKey(p.address) + bytesToMapKey(p.selector), p]));
-  return {
-    name: "profile",
-    contribute(question, into) {
-      const { to, data } = question.transaction;
-      if (to === undefined || data.length < 4) return "none";
-      const profile = byCall.get(bytesToMapKey(to) + bytesToMapKey(data, 0, 4));
-      return profile?.accesses(question, into) ? "complete" : "none";
-    },
-  };
-}
-
 /** Templates kept: (contract, function, sender) → slots of its last simulation. Some 1 KB each. */
 const MAX_TEMPLATES = 16_384;
 

@@ -185,7 +185,7 @@ describe("transfers", () => {
     ];
     const { analyzed, analyzer } = await analyse(entries, source);
     expect([...analyzed.shapes]).toEqual([0, 0, 0, 0]);
-    expect(analyzer.counters).toMatchObject({ declared: 1, simulation: 4, transfers: 0 });
+    expect(analyzer.counters).toMatchObject({ declared: 1, profile: 4, simulation: 0, transfers: 0 });
   });
 
   it("recover senders, take nonces, gas and fees, and refuse bad signatures and other chains", async () => {
@@ -282,6 +282,7 @@ describe("other transactions", () => {
       beneficiary,
       gasLimit: 30_000_000,
       knownRecipients: 1024,
+      profiles: { name: "profile", contribute: () => "none" },
       now: () => clock,
     });
     const entries = [verified(call(token), account(1))];

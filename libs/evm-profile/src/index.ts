@@ -9,5 +9,6 @@ export {
   evaluateAccesses,
 } from "./evaluate/evaluate.ts";
 export { UNKNOWN_REASONS, type UnknownReason } from "./evaluate/unknown.ts";
+export { AccessPredictor, type AccessPredictorOptions, type PredictorCounters } from "./predict.ts";
 export * from "./profile/format.ts";
 export { type AnalysisOptions, analyzeCode, analyzeFunction, analyzeSelector } from "./symbolic/analyze.ts";

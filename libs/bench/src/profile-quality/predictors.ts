@@ -8,6 +8,8 @@ import {
   type StateView,
   simulateTransaction,
 } from "@velarium/engine";
+import { buildFunction } from "@velarium/evm-ir";
+import { AccessPredictor, applyProfiles, type Evaluation, UNKNOWN_REASONS } from "@velarium/evm-profile";
 import { type AccessKind, joinKinds } from "@velarium/slots";
 import { declarable } from "./comparison.ts";
 
@@ -34,6 +36,35 @@ export function simulationPredictor(engine: Engine): Predictor {
       }
     },
   };
+}
+
+function predictionOf(evaluation: Evaluation): Prediction {
+  if (!evaluation.known) return { known: false, reason: `unknown: ${UNKNOWN_REASONS[evaluation.reason]}` };
+  const map = new KindMap();
+  evaluation.forEachAccess((key, kind) => map.add(key, kind));
+  return { known: true, kinds: map.kinds };
+}
+
+/** Both kinds of prediction by profiles; they share what is known of codes. */
+export function profilePredictors(): Predictor[] {
+  const predictor = new AccessPredictor({ build: buildFunction });
+  return [
+    {
+      name: "profiles alone",
+      async predict(context, transaction, state) {
+        const { store: profiles } = predictor.knowledgeOf(context.rules);
+        return predictionOf(
+          await applyProfiles(context, transaction, { profiles, state, readsState: false }),
+        );
+      },
+    },
+    {
+      name: "profiles with state reads",
+      async predict(context, transaction, state) {
+        return predictionOf(await predictor.predict(context, transaction, state));
+      },
+    },
+  ];
 }
 
 /** Kinds by key, joined where a key comes twice. */

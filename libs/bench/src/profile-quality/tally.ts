@@ -11,10 +11,10 @@ export class Tally {
   private readonly times: number[] = [];
   readonly uncovered = new Map<string, number>();
 
-  /** `comparison` is undefined where the answer was "unknown"; `why` says what went wrong when it is not covered. */
-  add(comparison: Comparison | undefined, ms: number, why: string): void {
+  /** `comparison` is undefined where the answer was "unknown"; `ms` where it was not measured; `why` says what went wrong when it is not covered. */
+  add(comparison: Comparison | undefined, ms: number | undefined, why: string): void {
     this.calls++;
-    this.times.push(ms);
+    if (ms !== undefined) this.times.push(ms);
     if (comparison?.covered !== true) {
       this.uncovered.set(why, (this.uncovered.get(why) ?? 0) + 1);
       return;

@@ -61,11 +61,21 @@ export class ProfileRun {
     touched.field(sender, "nonce", AccessKind.W);
     const account = touched.account(addressWord(to), to);
     const amount: Thunk = value === 0n ? ZERO : { value: () => value };
-    if (value > 0n) touched.field(account, "balance", AccessKind.W);
+    if (value > 0n) this.credit(account);
     this.enter(account, account, sender.address, amount, new RawBytes(transaction.data), undefined, () => {});
     const beneficiary = touched.account(this.surroundings.coinbase, context.beneficiary);
     // Whoever looks at the balance that the fee goes to adds the fee to it himself.
-    if (beneficiary.balance !== 0) touched.field(beneficiary, "balance", AccessKind.W);
+    if (beneficiary.balance !== 0 && beneficiary.balance !== AccessKind.D)
+      touched.field(beneficiary, "balance", AccessKind.W);
+  }
+
+  /** What the transaction itself sends. An account without code cannot look at what it receives: the credit commutes. */
+  private credit(account: TouchedAccount): void {
+    const { touched, context } = this;
+    touched.meetCode(account);
+    const blind =
+      context.rules.eip158 && account.codePrefix === undefined && this.precompileAt(account.address) < 0;
+    touched.field(account, "balance", blind ? AccessKind.D : AccessKind.W);
   }
 
   forEachAccess(visit: AccessVisitor): void {
@@ -210,7 +220,9 @@ export class ProfileRun {
         frame.found[step.step] = frame.account.transient.get(frame.value(step.slot)) ?? ZERO;
         return;
       case "transientwrite":
-        touched.writeTransient(frame.account, frame.value(step.slot), { value: () => frame.value(step.value) });
+        touched.writeTransient(frame.account, frame.value(step.slot), {
+          value: () => frame.value(step.value),
+        });
         return;
       case "account": {
         const account = touched.account(frame.value(step.address));

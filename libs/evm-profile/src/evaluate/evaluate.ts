@@ -99,6 +99,7 @@ function evaluateOnce(
   buyGas(world, transaction, runner.surroundings.gasPrice);
   authorize(world, context, transaction);
   const account = world.account(addressWord(to));
+  if (!world.hasCode(account)) throw new UnknownAccess("profile");
   const result = runner.call({
     account,
     codeAccount: account,
