@@ -37,7 +37,7 @@ export class FileRunner {
 
   constructor(tested: EngineUnderTest, suspendEverywhere: boolean) {
     this.tested = tested;
-    this.interleaver = suspendEverywhere ? new Interleaver() : undefined;
+    this.interleaver = suspendEverywhere ? new Interleaver(tested) : undefined;
   }
 
   /** Tells of each case as it is done. Throws StateTestError where the file cannot be read. */
@@ -53,12 +53,12 @@ export class FileRunner {
       const started = performance.now();
       const { interleaver } = this;
       const verdict = await runCase(engine, stateCase, (on, prepared) =>
-        interleaver === undefined ? executeDirectly(on, prepared) : interleaver.execute(on, prepared),
+        interleaver === undefined ? executeDirectly(on, prepared) : interleaver.execute(prepared),
       );
       const ms = performance.now() - started;
       listener.done({ ...start, ms, verdict });
       if (verdict.status === "passed" && stateCase.post.expectException === undefined)
-        await interleaver?.offer(engine, stateCase, ms);
+        await interleaver?.offer(stateCase, ms);
     }
   }
 }

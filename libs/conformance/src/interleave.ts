@@ -2,8 +2,9 @@
  * Suspension everywhere: the state answers nothing at once, and before each answer another case runs to its end on the
  * same engine, in the same memory. The other case must give the very result that it gave alone.
  */
-import { type Engine, type ExecutionResult, keccak256, type StateView } from "@velarium/engine";
+import { type ExecutionResult, keccak256, type StateView } from "@velarium/engine";
 import { Domain, domainOf } from "@velarium/slots";
+import type { EngineUnderTest } from "./engine-under-test.ts";
 import { executeDirectly, type PreparedCase, prepareCase } from "./run-case.ts";
 import { hexOf, type StateCase } from "./state-test.ts";
 
@@ -60,22 +61,38 @@ function reluctantView(state: StateView, before: (wanted: string) => Promise<voi
   };
 }
 
+/** Suspensions by the opcode that could not go on (empty where the engine cannot tell), and by what it waited for. */
+export interface Suspensions {
+  readonly byOpcode: Record<string, number>;
+  readonly byWanted: Record<string, number>;
+}
+
+const count = (counts: Record<string, number>, name: string): void => {
+  counts[name] = (counts[name] ?? 0) + 1;
+};
+
 export class Interleaver {
-  /** Suspensions by what was waited for. */
-  readonly suspensions = new Map<string, number>();
+  readonly suspensions: Suspensions = { byOpcode: {}, byWanted: {} };
+  private readonly tested: EngineUnderTest;
   private readonly neighbours: Neighbour[] = [];
   private turn = 0;
 
-  /** Runs a case that is suspended at every access. Throws when a neighbour came out differently. */
-  async execute(engine: Engine, prepared: PreparedCase): Promise<ExecutionResult> {
-    const view = reluctantView(prepared.state, async (wanted) => {
-      this.suspensions.set(wanted, (this.suspensions.get(wanted) ?? 0) + 1);
-      await this.disturb(engine);
-    });
-    return executeDirectly(engine, prepared, view);
+  constructor(tested: EngineUnderTest) {
+    this.tested = tested;
   }
 
-  private async disturb(engine: Engine): Promise<void> {
+  /** Runs a case that is suspended at every access. Throws when a neighbour came out differently. */
+  async execute(prepared: PreparedCase): Promise<ExecutionResult> {
+    const view = reluctantView(prepared.state, async (wanted) => {
+      const opcode = this.tested.waitingOpcode();
+      if (opcode !== undefined) count(this.suspensions.byOpcode, opcode);
+      count(this.suspensions.byWanted, wanted);
+      await this.disturb();
+    });
+    return executeDirectly(this.tested.engine, prepared, view);
+  }
+
+  private async disturb(): Promise<void> {
     const turn = this.turn++;
     const neighbour = this.neighbours[turn % this.neighbours.length];
     if (neighbour === undefined) return;
@@ -83,7 +100,7 @@ export class Interleaver {
     // Every second time round the neighbour is suspended too, so that both orders of saving and restoring occur.
     const alone = Math.floor(turn / this.neighbours.length) % 2 === 0;
     const view = alone ? prepared.state : reluctantView(prepared.state, () => Promise.resolve());
-    const result = fingerprintOf(await executeDirectly(engine, prepared, view));
+    const result = fingerprintOf(await executeDirectly(this.tested.engine, prepared, view));
     if (result !== neighbour.fingerprint)
       throw new Error(
         `${neighbour.stateCase.name}, run while this case was suspended, gave ${result} instead of ${neighbour.fingerprint}`,
@@ -91,10 +108,10 @@ export class Interleaver {
   }
 
   /** Considers a case that has passed as a neighbour of those to come. `tookMs`: how long it ran. */
-  async offer(engine: Engine, stateCase: StateCase, tookMs: number): Promise<void> {
+  async offer(stateCase: StateCase, tookMs: number): Promise<void> {
     if (tookMs > NEIGHBOUR_MS) return;
     const prepared = prepareCase(stateCase)!;
-    const fingerprint = fingerprintOf(await executeDirectly(engine, prepared));
+    const fingerprint = fingerprintOf(await executeDirectly(this.tested.engine, prepared));
     if (this.neighbours.length >= NEIGHBOURS) this.neighbours.shift();
     this.neighbours.push({ stateCase, fingerprint });
   }

@@ -2,6 +2,7 @@
 import { FORKS, type Fork, forkByName } from "@velarium/chain-rules";
 import type { EngineAccount, EngineName } from "./engine-under-test.ts";
 import type { CaseReport } from "./file-run.ts";
+import type { Suspensions } from "./interleave.ts";
 
 export interface ForkCounts {
   passed: number;
@@ -96,9 +97,9 @@ export class SuiteResult {
     this.broken.push({ file, name: "", why });
   }
 
-  addAccount(account: EngineAccount, waitedFor: Readonly<Record<string, number>>): void {
-    addTo(this.suspensionsByOpcode, account.suspensions);
-    addTo(this.suspensionsByWanted, waitedFor);
+  addAccount(account: EngineAccount, { byOpcode, byWanted }: Suspensions): void {
+    addTo(this.suspensionsByOpcode, byOpcode);
+    addTo(this.suspensionsByWanted, byWanted);
     addTo(this.elsewhere, account.elsewhere);
   }
 

@@ -67,7 +67,7 @@ class Lane {
   }
 
   async close(): Promise<void> {
-    if (this.lastWord !== undefined) this.result.addAccount(this.lastWord.account, this.lastWord.waitedFor);
+    if (this.lastWord !== undefined) this.result.addAccount(this.lastWord.account, this.lastWord.suspensions);
     this.lastWord = undefined;
     const worker = this.worker;
     this.worker = undefined;

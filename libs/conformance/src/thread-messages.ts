@@ -1,6 +1,7 @@
 /** What the suite and its worker threads say to each other. */
 import type { EngineAccount, EngineName } from "./engine-under-test.ts";
 import type { CaseReport, CaseStart, FileOrder } from "./file-run.ts";
+import type { Suspensions } from "./interleave.ts";
 
 export interface WorkerSettings {
   readonly engine: EngineName;
@@ -16,7 +17,7 @@ export type ToParent =
   | {
       readonly kind: "file";
       readonly account: EngineAccount;
-      readonly waitedFor: Readonly<Record<string, number>>;
+      readonly suspensions: Suspensions;
     }
   /** The file could not be run at all. */
   | { readonly kind: "broken"; readonly why: string };

@@ -8,7 +8,7 @@ const settings = workerData as WorkerSettings;
 const port = parentPort!;
 const send = (message: ToParent): void => port.postMessage(message);
 
-const tested = createEngineUnderTest(settings.engine);
+const tested = await createEngineUnderTest(settings.engine);
 const runner = new FileRunner(tested, settings.suspendEverywhere);
 
 port.on("message", async (order: ToWorker) => {
@@ -17,8 +17,8 @@ port.on("message", async (order: ToWorker) => {
       starts: (start) => send({ kind: "start", start }),
       done: (report) => send({ kind: "case", report }),
     });
-    const waitedFor = Object.fromEntries(runner.interleaver?.suspensions ?? []);
-    send({ kind: "file", account: tested.account(), waitedFor });
+    const suspensions = runner.interleaver?.suspensions ?? { byOpcode: {}, byWanted: {} };
+    send({ kind: "file", account: tested.account(), suspensions });
   } catch (error) {
     send({ kind: "broken", why: error instanceof Error ? error.message : String(error) });
   }
