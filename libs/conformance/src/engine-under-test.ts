@@ -1,10 +1,11 @@
 /** The engines that the suites can be run on, by name. */
 import { createReferenceEngine, type Engine } from "@velarium/engine";
-import { createWasmEngine } from "@velarium/engine-wasm";
+import { createWasmEngine, type WasmEngine, type WasmEngineOptions } from "@velarium/engine-wasm";
 import { opcodeTableOf } from "@velarium/evm-opcodes";
 import { loadFastCurves } from "@velarium/precompiles";
+import { CompiledEngine } from "./compiled-engine.ts";
 
-export const ENGINE_NAMES = ["wasm-interpreter", "reference"] as const;
+export const ENGINE_NAMES = ["wasm-interpreter", "compiled", "reference"] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
 /** What an engine says of its own work, summed up since it was made. */
@@ -18,6 +19,8 @@ export interface EngineUnderTest {
   account(): EngineAccount;
   /** Mnemonic of the opcode that waits at the moment, inside `fetch`; undefined where the engine cannot tell. */
   waitingOpcode(): string | undefined;
+  /** Why the execution that has just ended does not count, although its result is right. */
+  objection(): string | undefined;
 }
 
 /**
@@ -32,19 +35,34 @@ const OUTSIDE_CODE = "transaction";
 const occurred = (counts: Readonly<Record<string, number>>): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 
-async function createInterpreter(): Promise<EngineUnderTest> {
-  await loadFastCurves();
-  const engine = createWasmEngine({
-    keepsEmptyAccounts: true,
-    kernel: { memoryBytes: EVM_MEMORY_BYTES },
-  });
+const OPTIONS: WasmEngineOptions = {
+  keepsEmptyAccounts: true,
+  kernel: { memoryBytes: EVM_MEMORY_BYTES },
+};
+
+function waitingOpcode({ kernel }: WasmEngine): string {
+  const { opcode } = kernel.miss();
+  return opcode === 0 ? OUTSIDE_CODE : (names.opcode(opcode)?.mnemonic ?? `0x${opcode.toString(16)}`);
+}
+
+function createInterpreter(): EngineUnderTest {
+  const engine = createWasmEngine(OPTIONS);
   return {
     engine,
     account: () => ({ elsewhere: occurred(engine.stats.fallbacks) }),
-    waitingOpcode: () => {
-      const { opcode } = engine.kernel.miss();
-      return opcode === 0 ? OUTSIDE_CODE : (names.opcode(opcode)?.mnemonic ?? `0x${opcode.toString(16)}`);
-    },
+    waitingOpcode: () => waitingOpcode(engine),
+    objection: () => undefined,
+  };
+}
+
+function createCompiled(): EngineUnderTest {
+  const compiled = new CompiledEngine(OPTIONS);
+  const { engine } = compiled;
+  return {
+    engine,
+    account: () => ({ elsewhere: { ...occurred(engine.stats.fallbacks), ...compiled.refused } }),
+    waitingOpcode: () => waitingOpcode(engine),
+    objection: () => compiled.objection(),
   };
 }
 
@@ -53,8 +71,12 @@ function createReference(): EngineUnderTest {
     engine: createReferenceEngine({ keepsEmptyAccounts: true }),
     account: () => ({ elsewhere: {} }),
     waitingOpcode: () => undefined,
+    objection: () => undefined,
   };
 }
 
-export const createEngineUnderTest = async (name: EngineName): Promise<EngineUnderTest> =>
-  name === "reference" ? createReference() : createInterpreter();
+export async function createEngineUnderTest(name: EngineName): Promise<EngineUnderTest> {
+  if (name === "reference") return createReference();
+  await loadFastCurves();
+  return name === "compiled" ? createCompiled() : createInterpreter();
+}

@@ -56,7 +56,12 @@ export class FileRunner {
         interleaver === undefined ? executeDirectly(on, prepared) : interleaver.execute(prepared),
       );
       const ms = performance.now() - started;
-      listener.done({ ...start, ms, verdict });
+      const objection = this.tested.objection();
+      const judged: CaseVerdict =
+        objection !== undefined && verdict.status === "passed"
+          ? { status: "failed", why: objection }
+          : verdict;
+      listener.done({ ...start, ms, verdict: judged });
       if (verdict.status === "passed" && stateCase.post.expectException === undefined)
         await interleaver?.offer(stateCase, ms);
     }

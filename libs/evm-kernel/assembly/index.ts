@@ -10,7 +10,7 @@ export {
   begin, clearState, commit, peek, preload, ranges, rangesCount, restored, seed, supply,
 } from "./host";
 export { collect } from "./results";
-export { run } from "./trampoline";
+export { interpret, interpretedGas, run } from "./trampoline";
 export { setPrices, setRules, setSstorePrices } from "./rules";
 export { addCode, codeBytesUsed, findCode, firstCodeEntry, forgetCodes, isTemporary, ready } from "./codes";
 export { precompileOutput } from "./precompiles";
@@ -28,7 +28,6 @@ export {
 export {
   balance, blobhash, blockhash, extcodehash, extcodesize, selfbalance, sload, sstore, tload, tstore,
 } from "./state-operations";
-export { interpret } from "./interpreter";
 
 import { returnBytes } from "./execution";
 import { clz256, small } from "./u256";

@@ -5,13 +5,27 @@ import { call, CONTINUE } from "./calls";
 import { create } from "./creates";
 import { frame, limited } from "./execution";
 import { endFrame } from "./frames";
-import { interpret } from "./interpreter";
+import { interpret as interpretFrame } from "./interpreter";
 import {
-  FRAME_CODE, FRAME_FUNCTION, FRAME_PC, FRAME_RESUME, MISS_OPCODE, RUN_DONE, STATUS_HALT, STATUS_LIMIT, STATUS_MISS,
-  STATUS_OPERATION,
+  FRAME_CODE, FRAME_FUNCTION, FRAME_GAS, FRAME_PC, FRAME_RESUME, MISS_OPCODE, RUN_DONE, STATUS_HALT, STATUS_LIMIT,
+  STATUS_MISS, STATUS_OPERATION,
 } from "./layout";
 import { extcodecopy, selfdestruct } from "./rare-operations";
 import { advance } from "./transaction";
+
+let interpreted: i64 = 0;
+/** Gas that the interpreter has used since the kernel was made. Operations of the trampoline are not in it. */
+export function interpretedGas(): i64 {
+  return interpreted;
+}
+
+/** Interprets the frame from its pc, and counts the gas. Returns a STATUS_*. */
+export function interpret(current: usize): i32 {
+  const before = load<i64>(current, FRAME_GAS);
+  const status = interpretFrame(current);
+  interpreted += status == STATUS_HALT ? before : before - load<i64>(current, FRAME_GAS);
+  return status;
+}
 
 /** Executes the operation at the frame's pc. Returns CONTINUE or a status. */
 function operate(current: usize): i32 {

@@ -68,7 +68,10 @@ class WasmKernel implements Kernel {
           throw new KernelError("state", "the kernel aborted");
         },
       },
-      host: { precompile: this.precompile, prepare: (entry: number) => options.prepare?.(entry) },
+      host: {
+        precompile: this.precompile,
+        prepare: (entry: number) => options.prepare?.(entry, this.rules!),
+      },
     }) as KernelExports;
     const kernel = this.exports;
     this.codeLimit = options.codeBytes ?? 128 * 2 ** 20;
@@ -406,6 +409,10 @@ class WasmKernel implements Kernel {
         compiled: view.getUint32(entry + L.CODE_FUNCTION, true) !== 0,
       });
     return stats;
+  }
+
+  interpretedGas(): bigint {
+    return this.exports.interpretedGas();
   }
 
   codeOf(entry: number): Uint8Array {

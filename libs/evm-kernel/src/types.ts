@@ -1,4 +1,5 @@
 /** What a host sees of the kernel. Bytes that a method returns are copies, unless it says "view". */
+import type { BlockRules } from "@velarium/chain-rules";
 import type {
   AccessColumns,
   BlockContext,
@@ -41,7 +42,7 @@ export interface KernelOptions {
    * Called before the first frame of a code under the current rules, initcode included, in the middle of `run`: may
    * `install` a function for the entry. How the engine that compiles everything sees initcode. Absent: not called.
    */
-  readonly prepare?: (entry: number) => void;
+  readonly prepare?: (entry: number, rules: BlockRules) => void;
   /** Secret of the hash tables; random by default. */
   readonly seed?: Uint8Array;
 }
@@ -195,6 +196,8 @@ export interface Kernel {
   /** Sends a code back to the interpreter. */
   uninstall(entry: number): void;
   codes(): CodeStats[];
+  /** Gas that the interpreter has used since the kernel was made: none where all code is compiled. */
+  interpretedGas(): bigint;
   /** Bytes of code by entry (view). */
   codeOf(entry: number): Uint8Array;
 }

@@ -55,6 +55,7 @@ export interface KernelExports {
   begin(): void;
   clearState(): void;
   run(): number;
+  interpretedGas(): bigint;
   preload(count: number, keys: number, words: number, kinds: number): void;
   supply(word: number): void;
   seed(key: number, word: number): void;

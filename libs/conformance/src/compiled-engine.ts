@@ -1,0 +1,57 @@
+/**
+ * The engine with everything compiled before its first frame, initcode too. A code that exceeds a budget of the compiler
+ * may be interpreted, and is told; gas that is interpreted for any other reason is a failure of the case.
+ */
+import { createWasmEngine, type WasmEngine, type WasmEngineOptions } from "@velarium/engine-wasm";
+import { type Compiler, createCompiler, type FallbackReason } from "@velarium/evm-compiler";
+
+/** What is no budget but a fault of the compiler. */
+const FAULTS: ReadonlySet<FallbackReason> = new Set<FallbackReason>(["crash", "ir"]);
+
+export class CompiledEngine {
+  readonly engine: WasmEngine;
+  /** Codes that stayed with the interpreter, by reason. */
+  readonly refused: Record<string, number> = {};
+  private readonly compiler: Compiler;
+  private readonly excused = new Map<number, string>();
+  private fault: string | undefined;
+  private gasBefore = 0n;
+
+  constructor(options: WasmEngineOptions) {
+    this.engine = createWasmEngine({
+      ...options,
+      kernel: { ...options.kernel, prepare: (entry, rules) => this.force(entry, rules) },
+    });
+    this.compiler = createCompiler({ kernel: this.engine.kernel, background: false });
+  }
+
+  private force(...[entry, rules]: Parameters<Compiler["force"]>): void {
+    const outcome = this.compiler.force(entry, rules);
+    if (outcome.compiled) {
+      this.excused.delete(entry);
+      return;
+    }
+    const { reason, message } = outcome;
+    this.refused[reason] = (this.refused[reason] ?? 0) + 1;
+    if (FAULTS.has(reason)) this.fault ??= `the compiler failed: ${reason}: ${message}`;
+    else this.excused.set(entry, reason);
+  }
+
+  /** Whether no code was interpreted but those that exceed a budget. */
+  private onlyExcused(): boolean {
+    const { kernel } = this.engine;
+    return kernel.codes().every(({ entry, interpreted }) => interpreted === 0 || this.excused.has(entry));
+  }
+
+  /** Why the case that has just run does not count as compiled; undefined when it does. */
+  objection(): string | undefined {
+    const { fault } = this;
+    this.fault = undefined;
+    const gas = this.engine.kernel.interpretedGas();
+    const interpreted = gas - this.gasBefore;
+    this.gasBefore = gas;
+    if (fault !== undefined) return fault;
+    if (interpreted === 0n || (this.excused.size > 0 && this.onlyExcused())) return undefined;
+    return `${interpreted} gas was interpreted`;
+  }
+}
