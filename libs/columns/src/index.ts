@@ -1,2 +1,3 @@
+export * from "./aligned.ts";
 export * from "./schema.ts";
 export * from "./vectors.ts";
