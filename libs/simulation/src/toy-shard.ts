@@ -20,6 +20,8 @@ export const PARTITIONS = 4;
 interface Height {
   readonly closeSeq: number;
   readonly state: Map<string, number>;
+  /** Stands for the partition roots. */
+  readonly digest: number;
 }
 
 export interface ShardWires {
@@ -31,7 +33,7 @@ export interface ShardWires {
 export class ToyShard {
   readonly core: ShardCore;
   state = new Map<string, number>();
-  private readonly heights: Height[] = [{ closeSeq: 0, state: new Map() }];
+  private readonly heights: Height[] = [{ closeSeq: 0, state: new Map(), digest: 0 }];
   private readonly index: number;
   private readonly shards: number;
   private readonly owned: number[];
@@ -60,6 +62,11 @@ export class ToyShard {
 
   get durableHeight(): number {
     return this.heights.length - 1;
+  }
+
+  /** What a read of the roots of a durable block answers. */
+  digestAt(height: number): number {
+    return this.heights[height]!.digest;
   }
 
   sendState(): void {
@@ -116,9 +123,8 @@ export class ToyShard {
         this.state.set(name, value);
         digest ^= digestOf(name, value);
       }
-      this.heights.push({ closeSeq: block.closeSeq, state: new Map(this.state) });
+      this.heights.push({ closeSeq: block.closeSeq, state: new Map(this.state), digest });
       this.core.committed();
-      // The digest stands for the partition roots.
       const roots = toWord(digest >>> 0);
       this.wires.toFramer(
         encode(Committed, {
