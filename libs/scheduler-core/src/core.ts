@@ -108,7 +108,7 @@ export class SchedulerCore {
       seal: (hi, lo, mode, version, seq, count, last) =>
         this.seals!.add(hi, lo, mode, version, seq, count, last),
       dispatch: (executor, bytes) => effects.toExecutor(executor, bytes),
-      placed: (seq, executor) => this.window.place(seq, executor),
+      placed: (firstSeq, count, executors) => this.window.place(firstSeq, count, executors),
       ownership: (loser, bytes) => {
         effects.toExecutor(loser, bytes);
         effects.notice(bytes);

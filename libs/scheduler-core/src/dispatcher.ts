@@ -3,11 +3,11 @@
  * chunks of some fifty transactions: first all their rows are found (independent loads, so that cache misses overlap),
  * then they are placed and granted in seq order. No object per transaction or access.
  */
-import { encode, F64Vector, U8Vector, U32Vector } from "@velarium/columns";
+import { encode } from "@velarium/columns";
 import { AccessKind, partitionOfId } from "@velarium/slots";
 import { GrantMode, Ownership, Shape } from "@velarium/wire";
-import { ConflictHistory, NOTED_HEAT, ParallelismMeter } from "./conflicts.ts";
-import { grantValue, joinGeneration, type Progress, recordWrite, type SealSink } from "./grants.ts";
+import { type DispatchBlock, GrantLoop, Losses } from "./grant-loop.ts";
+import { joinGeneration, type Progress, recordWrite, type SealSink } from "./grants.ts";
 import { type FrameMessage, PlacedColumns } from "./placed.ts";
 import {
   type ExecutorLoads,
@@ -17,7 +17,7 @@ import {
   OWNED_WEIGHT,
   type PlacementPolicy,
 } from "./placement.ts";
-import { COMPLETE_AT, DEPTH, GEN_DEPTH, HEAT, META, NO_WRITER, type SlotTable } from "./slot-table.ts";
+import { COMPLETE_AT, HEAT, META, NO_WRITER, type SlotTable } from "./slot-table.ts";
 
 /**
  * Accesses whose rows are loaded ahead: the first loop has no branch on what it loads, so some ten cache misses overlap
@@ -25,46 +25,20 @@ import { COMPLETE_AT, DEPTH, GEN_DEPTH, HEAT, META, NO_WRITER, type SlotTable } 
  */
 const TOUCH_CHUNK = 256;
 
-/** What the dispatcher needs of the block it is in. */
-export interface DispatchBlock {
-  readonly firstSeq: number;
-  readonly beneficiaryHi: number;
-  readonly beneficiaryLo: number;
-  /** Versions and contributions to expect, per partition. */
-  readonly versionCounts: Uint32Array;
-  readonly deltaCounts: Uint32Array;
-}
-
 export interface DispatchSink extends SealSink {
   dispatch(executor: number, bytes: Uint8Array): void;
-  /** Told before the transaction of this seq is sent. */
-  placed(seq: number, executor: number): void;
+  /** Told before any of them is sent: consecutive seqs from `firstSeq` on, and the executor of each. */
+  placed(firstSeq: number, count: number, executors: Uint8Array): void;
   ownership(loser: number, bytes: Uint8Array): void;
-}
-
-/** Slots that one executor loses in a frame. */
-class Losses {
-  readonly hi = new U32Vector(64);
-  readonly lo = new U32Vector(64);
-  readonly versions = new F64Vector(64);
-  readonly owners = new U8Vector(64);
 }
 
 export class Dispatcher {
   readonly table: SlotTable;
-  readonly history = new ConflictHistory();
-  readonly parallelism: ParallelismMeter;
-  /** Grants by mode. */
-  readonly grantCounts = new Float64Array(8);
-  ownershipMoves = 0;
+  readonly loop: GrantLoop;
   private readonly policy: PlacementPolicy;
   private readonly progress: Progress;
   private readonly sink: DispatchSink;
   private readonly placedOn: PlacedColumns[] = [];
-  private readonly losses: Losses[] = [];
-  /** Keeps the loads of `findRows` from being optimised away. */
-  private touched = 0;
-  private rows = new Int32Array(4096);
   private keyEnds = new Uint32Array(1024);
   private readonly owners = new Uint8Array(256);
   private readonly weights = new Int32Array(256);
@@ -80,7 +54,7 @@ export class Dispatcher {
     this.policy = policy;
     this.progress = progress;
     this.sink = sink;
-    this.parallelism = new ParallelismMeter(tlpWindow);
+    this.loop = new GrantLoop(table, progress, sink, tlpWindow);
   }
 
   /** Grants and sends transactions `from`..`to` of a frame. `settled`: the marked tail, everything before is complete. */
@@ -93,103 +67,72 @@ export class Dispatcher {
     loads: ExecutorLoads,
     settled: boolean,
   ): void {
-    const { accessEnds, accessHi } = frame;
+    const { table } = this;
+    const { accessEnds } = frame;
     const firstAccess = from === 0 ? 0 : accessEnds[from - 1]!;
+    const lastAccess = to === 0 ? 0 : accessEnds[to - 1]!;
     const { complete, durable } = this.progress;
-    this.table.reserve(accessHi, firstAccess, to === 0 ? 0 : accessEnds[to - 1]!, 1, complete, durable);
-    this.indexKeys(frame);
-    while (this.placedOn.length < loads.count) {
-      this.placedOn.push(new PlacedColumns());
-      this.losses.push(new Losses());
+    table.reserve(frame.accessHi, firstAccess, lastAccess, 1, complete, durable);
+    this.begin(frame, to, lastAccess, loads.count);
+    const feeRow = table.ensure(block.beneficiaryHi, block.beneficiaryLo);
+    const { loop } = this;
+    for (let next = from, access = firstAccess; next < to; ) {
+      let end = next + 1;
+      while (end < to && accessEnds[end]! - access <= TOUCH_CHUNK) end++;
+      const last = accessEnds[end - 1]!;
+      this.findRows(frame, access, last);
+      this.placeAll(frame, next, end, loads);
+      if (settled) this.settle(frame, next, block, feeRow);
+      else loop.grant(frame, next, end, block, feeRow, this.placedOn);
+      next = end;
+      access = last;
     }
-    for (let e = 0; e < loads.count; e++) this.placedOn[e]!.clear();
-
-    const feeGroup = this.table.groupOf(block.beneficiaryHi);
-    const feeRow = feeGroup.ensure(block.beneficiaryHi, block.beneficiaryLo);
-    let access = firstAccess;
-    let found = firstAccess;
-    for (let i = from; i < to; i++) {
-      const end = accessEnds[i]!;
-      if (end > found) {
-        // Rows of the next transactions as well, about a chunk of accesses.
-        let ahead = i;
-        while (ahead + 1 < to && accessEnds[ahead + 1]! - access <= TOUCH_CHUNK) ahead++;
-        this.findRows(frame, found, accessEnds[ahead]!);
-        found = accessEnds[ahead]!;
-      }
-      const seq = frame.firstSeq + i;
-      const e = loads.count === 1 ? 0 : this.place(frame, access, end, loads);
-      loads.inFlight[e]!++;
-      const out = this.placedOn[e]!;
-      out.indexes.push(i);
-      out.seqs.push(seq);
-      this.sink.placed(seq, e);
-      const depth = 1 + this.depthOf(frame, access, end);
-      let paysByContribution = true;
-      for (; access < end; access++) {
-        if (settled) this.grantSettled(frame, access, seq, e, depth, block, out);
-        else this.grant(frame, access, seq, e, depth, block, out);
-        const kind = frame.accessKinds[access]!;
-        if (
-          (kind === AccessKind.W || kind === AccessKind.X || (settled && kind === AccessKind.D)) &&
-          frame.accessLo[access] === block.beneficiaryLo &&
-          frame.accessHi[access] === block.beneficiaryHi
-        )
-          paysByContribution = false;
-      }
-      const shape = frame.shapes[i]!;
-      if (shape === Shape.blockOpen || shape === Shape.blockClose || !paysByContribution)
-        out.feeGens.push(-1);
-      else {
-        out.feeGens.push(
-          joinGeneration(feeGroup, feeRow, seq, block.firstSeq, depth, this.progress, this.sink),
-        );
-        block.deltaCounts[partitionOfId(block.beneficiaryHi)]!++;
-      }
-      const meter = this.parallelism;
-      meter.transactions++;
-      if (depth > meter.deepest) meter.deepest = depth;
-    }
-    this.parallelism.roll();
+    loop.parallelism.roll();
+    this.sink.placed(frame.firstSeq + from, to - from, loop.executors.subarray(from, to));
     for (let e = 0; e < loads.count; e++) {
       const out = this.placedOn[e]!;
-      if (out.indexes.length > 0) this.sink.dispatch(e, out.pack(frame, epoch, this.keyEnds));
+      if (out.count > 0) this.sink.dispatch(e, out.pack(frame, epoch, this.keyEnds));
     }
     this.sendLosses(epoch, loads.count);
   }
 
+  /** Room for a frame in everything that is kept from frame to frame. */
+  private begin(frame: FrameMessage, transactions: number, accesses: number, executors: number): void {
+    this.indexKeys(frame);
+    const { loop } = this;
+    if (loop.rows.length < accesses) loop.rows = new Int32Array(2 * accesses);
+    if (loop.executors.length < transactions) loop.executors = new Uint8Array(2 * transactions);
+    while (this.placedOn.length < executors) {
+      this.placedOn.push(new PlacedColumns());
+      loop.losses.push(new Losses());
+    }
+    for (let e = 0; e < executors; e++) this.placedOn[e]!.begin(transactions, accesses);
+  }
+
   /** An undeclared write of the marked tail: the row follows, and one more version is to be expected. */
   correct(hi: number, lo: number, seq: number, executor: number, block: DispatchBlock): void {
-    const group = this.table.groupOf(hi);
-    group.reserve(1, this.progress.complete, this.progress.durable);
-    const row = group.ensure(hi, lo);
-    recordWrite(group, row, seq, executor, this.parallelism.deepest);
+    const { table } = this;
+    table.reserve(Uint32Array.of(hi), 0, 1, 0, this.progress.complete, this.progress.durable);
+    recordWrite(table, table.ensure(hi, lo), seq, executor, this.loop.parallelism.deepest);
     block.versionCounts[partitionOfId(hi)]!++;
   }
 
   private findRows(frame: FrameMessage, from: number, to: number): void {
-    if (this.rows.length < to) {
-      const grown = new Int32Array(2 * to);
-      grown.set(this.rows);
-      this.rows = grown;
-    }
-    const { rows, table } = this;
-    const { groups, groupMask } = table;
+    const { table } = this;
+    const { rows } = this.loop;
     const { accessHi, accessLo, accessKinds } = frame;
-    let touched = this.touched;
-    for (let a = from; a < to; a++) touched ^= groups[(accessHi[a]! >>> 24) & groupMask]!.touch(accessLo[a]!);
-    for (let a = from; a < to; a++)
-      rows[a] = groups[(accessHi[a]! >>> 24) & groupMask]!.candidate(accessLo[a]!);
+    table.candidates(accessHi, accessLo, from, to, rows);
+    const before = table.rows;
     for (let a = from; a < to; a++) {
-      const hi = accessHi[a]!;
-      const group = groups[(hi >>> 24) & groupMask]!;
       const row = rows[a]!;
-      if (row >= 0 && group.confirm(row, hi)) continue;
+      const hi = accessHi[a]!;
+      const lo = accessLo[a]!;
+      if (row >= 0 && table.confirm(row, hi, lo)) continue;
       const kind = accessKinds[a]!;
-      const isRead = kind === AccessKind.R || kind === AccessKind.P || kind === AccessKind.H;
-      rows[a] = isRead ? group.find(hi, accessLo[a]!) : group.ensure(hi, accessLo[a]!);
+      if (kind === AccessKind.W || kind === AccessKind.D || kind === AccessKind.X)
+        rows[a] = table.ensure(hi, lo);
+      else if (row >= 0 || table.rows > before) rows[a] = table.find(hi, lo);
     }
-    this.touched = touched;
   }
 
   /** Where each transaction's keys end: transfers have none. */
@@ -197,6 +140,10 @@ export class Dispatcher {
     const count = frame.shapes.length;
     if (this.keyEnds.length < count) this.keyEnds = new Uint32Array(2 * count);
     const { keyEnds } = this;
+    if (frame.keys.length === 0) {
+      keyEnds.fill(0, 0, count);
+      return;
+    }
     let keys = 0;
     let access = 0;
     for (let i = 0; i < count; i++) {
@@ -207,22 +154,39 @@ export class Dispatcher {
     }
   }
 
+  private placeAll(frame: FrameMessage, from: number, to: number, loads: ExecutorLoads): void {
+    const { executors } = this.loop;
+    if (loads.count === 1) {
+      executors.fill(0, from, to);
+      loads.inFlight[0]! += to - from;
+      return;
+    }
+    let access = from === 0 ? 0 : frame.accessEnds[from - 1]!;
+    for (let i = from; i < to; i++) {
+      const end = frame.accessEnds[i]!;
+      const e = this.place(frame, access, end, loads);
+      loads.inFlight[e]!++;
+      executors[i] = e;
+      access = end;
+    }
+  }
+
   private place(frame: FrameMessage, from: number, to: number, loads: ExecutorLoads): number {
-    const { rows, owners, weights, table, progress } = this;
+    const { owners, weights, table, progress } = this;
+    const { rows } = this.loop;
     let owned = 0;
     for (let a = from; a < to; a++) {
       const kind = frame.accessKinds[a]!;
       if (kind === AccessKind.D || kind === AccessKind.H) continue;
-      const group = table.groupOf(frame.accessHi[a]!);
       const row = rows[a]!;
       if (row < 0) continue;
-      const writer = group.u32[(row << 1) + META]! & 255;
+      const writer = table.u32[(row << 1) + META]! & 255;
       if (writer === NO_WRITER) continue;
       if (weights[writer] === 0) owners[owned++] = writer;
       weights[writer]! +=
-        group.f64[row + COMPLETE_AT]! <= progress.complete
+        table.f64[row + COMPLETE_AT]! <= progress.complete
           ? OWNED_WEIGHT
-          : group.u32[(row << 1) + HEAT]! >= HOT_HEAT
+          : table.u32[(row << 1) + HEAT]! >= HOT_HEAT
             ? HOT_WEIGHT
             : IN_FLIGHT_WEIGHT;
     }
@@ -231,104 +195,42 @@ export class Dispatcher {
     return e;
   }
 
-  /** Longest chain of transactions that this one has to wait for, counted from the start of the window. */
-  private depthOf(frame: FrameMessage, from: number, to: number): number {
-    const { rows, table } = this;
-    let depth = this.parallelism.base;
-    for (let a = from; a < to; a++) {
-      const kind = frame.accessKinds[a]!;
-      if (kind === AccessKind.D || kind === AccessKind.H) continue;
-      if (rows[a]! < 0) continue;
-      const { u32 } = table.groupOf(frame.accessHi[a]!);
-      const w = rows[a]! << 1;
-      if (u32[w + DEPTH]! > depth) depth = u32[w + DEPTH]!;
-      if (u32[w + GEN_DEPTH]! > depth) depth = u32[w + GEN_DEPTH]!;
+  /** One transaction of the marked tail: everything before it is complete. */
+  private settle(frame: FrameMessage, i: number, block: DispatchBlock, feeRow: number): void {
+    const { table, loop } = this;
+    const { rows, parallelism } = loop;
+    const { accessKinds, accessHi, shapes } = frame;
+    const seq = frame.firstSeq + i;
+    const e = loop.executors[i]!;
+    const out = this.placedOn[e]!;
+    const depth = ++parallelism.deepest;
+    parallelism.transactions++;
+    out.indexes[out.count] = i;
+    out.seqs[out.count] = seq;
+    let pays = shapes[i] !== Shape.blockOpen && shapes[i] !== Shape.blockClose;
+    const end = frame.accessEnds[i]!;
+    for (let a = i === 0 ? 0 : frame.accessEnds[i - 1]!; a < end; a++) {
+      const kind = accessKinds[a]!;
+      const isHash = kind === AccessKind.H;
+      out.modes[out.accesses] = isHash ? GrantMode.blockHash : GrantMode.settled;
+      out.versions[out.accesses++] = isHash ? 0 : seq - 1;
+      if (kind !== AccessKind.W && kind !== AccessKind.X && kind !== AccessKind.D) continue;
+      if (rows[a] === feeRow) pays = false;
+      const before = recordWrite(table, rows[a]!, seq, e, depth);
+      block.versionCounts[partitionOfId(accessHi[a]!)]!++;
+      if (before !== NO_WRITER && before !== e) loop.lose(frame, a, i, before);
     }
-    return depth;
-  }
-
-  private grant(
-    frame: FrameMessage,
-    access: number,
-    seq: number,
-    e: number,
-    depth: number,
-    block: DispatchBlock,
-    out: PlacedColumns,
-  ): void {
-    const kind = frame.accessKinds[access]!;
-    if (kind === AccessKind.H) {
-      out.modes.push(GrantMode.blockHash);
-      out.versions.push(0);
-      return;
-    }
-    const hi = frame.accessHi[access]!;
-    const group = this.table.groupOf(hi);
-    const row = this.rows[access]!;
-    if (row < 0) {
-      // Nobody writes it: every reader gets the same version, which executors have in their caches.
-      out.modes.push(GrantMode.floor);
-      out.versions.push(group.floorOf(hi));
-      this.grantCounts[GrantMode.floor]!++;
-      return;
-    }
-    if (kind === AccessKind.D) {
-      out.modes.push(GrantMode.contribute);
-      out.versions.push(joinGeneration(group, row, seq, block.firstSeq, depth, this.progress, this.sink));
-      block.deltaCounts[partitionOfId(hi)]!++;
-      return;
-    }
-    if (grantValue(group, row, seq, e, this.progress, out)) {
-      const at = (row << 1) + HEAT;
-      const heat = ++group.u32[at]!;
-      if (heat >= NOTED_HEAT && (heat & (heat - 1)) === 0)
-        this.history.note(hi, frame.accessLo[access]!, heat);
-    }
-    this.grantCounts[out.modes.at(out.modes.length - 1)]!++;
-    if (kind !== AccessKind.R && kind !== AccessKind.P) this.write(frame, access, seq, e, depth, block);
-  }
-
-  private grantSettled(
-    frame: FrameMessage,
-    access: number,
-    seq: number,
-    e: number,
-    depth: number,
-    block: DispatchBlock,
-    out: PlacedColumns,
-  ): void {
-    const kind = frame.accessKinds[access]!;
-    const isHash = kind === AccessKind.H;
-    out.modes.push(isHash ? GrantMode.blockHash : GrantMode.settled);
-    out.versions.push(isHash ? 0 : seq - 1);
-    if (kind === AccessKind.W || kind === AccessKind.X || kind === AccessKind.D)
-      this.write(frame, access, seq, e, depth, block);
-  }
-
-  private write(
-    frame: FrameMessage,
-    access: number,
-    seq: number,
-    e: number,
-    depth: number,
-    block: DispatchBlock,
-  ): void {
-    const hi = frame.accessHi[access]!;
-    const before = recordWrite(this.table.groupOf(hi), this.rows[access]!, seq, e, depth);
-    block.versionCounts[partitionOfId(hi)]!++;
-    if (before === NO_WRITER || before === e) return;
-    const losses = this.losses[before]!;
-    losses.hi.push(hi);
-    losses.lo.push(frame.accessLo[access]!);
-    losses.versions.push(seq);
-    losses.owners.push(e);
-    this.ownershipMoves++;
+    out.feeGens[out.count++] = pays
+      ? joinGeneration(table, feeRow, seq, block.firstSeq, depth, this.progress, this.sink)
+      : -1;
+    if (pays) block.deltaCounts[partitionOfId(block.beneficiaryHi)]!++;
   }
 
   private sendLosses(epoch: number, executors: number): void {
     for (let e = 0; e < executors; e++) {
-      const { hi, lo, versions, owners } = this.losses[e]!;
-      if (hi.length === 0) continue;
+      const losses = this.loop.losses[e]!;
+      if (losses.hi.length === 0) continue;
+      const { hi, lo, versions, owners } = losses;
       this.sink.ownership(
         e,
         encode(Ownership, {
@@ -340,10 +242,7 @@ export class Dispatcher {
           owners: owners.view(),
         }),
       );
-      hi.clear();
-      lo.clear();
-      versions.clear();
-      owners.clear();
+      losses.clear();
     }
   }
 }

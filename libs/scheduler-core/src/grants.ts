@@ -15,7 +15,7 @@ import {
   ID_LO,
   META,
   NO_WRITER,
-  type SlotGroup,
+  type SlotTable,
   VERSION,
 } from "./slot-table.ts";
 
@@ -32,17 +32,20 @@ export interface SealSink {
   seal(hi: number, lo: number, mode: number, version: number, seq: number, count: number, last: number): void;
 }
 
+/** In the answer of `grantGeneration`, beside the mode: the version is still in flight. */
+export const IN_FLIGHT = 8;
+
 /** Commit has folded a generation of a durable block into the committed value: it is an ordinary, complete version. */
-export function foldDurable(group: SlotGroup, row: number, durable: number): void {
-  const { f64, u32 } = group;
+export function foldDurable(table: SlotTable, row: number, durable: number): void {
+  const { f64, u32 } = table;
   const last = f64[row + GEN_LAST]!;
   if (f64[row + GEN_SEQ]! < 0 || last > durable) return;
-  closeGeneration(group, row, last, last);
+  closeGeneration(table, row, last, last);
   u32[(row << 1) + META] = u32[(row << 1) + META]! | NO_WRITER;
 }
 
-function closeGeneration(group: SlotGroup, row: number, version: number, completeAt: number): void {
-  const { f64, u32 } = group;
+function closeGeneration(table: SlotTable, row: number, version: number, completeAt: number): void {
+  const { f64, u32 } = table;
   const w = row << 1;
   f64[row + VERSION] = version;
   f64[row + COMPLETE_AT] = completeAt;
@@ -53,49 +56,42 @@ function closeGeneration(group: SlotGroup, row: number, version: number, complet
 }
 
 /** True when the newest version of the row (generation apart) is at its home shard for certain. */
-export function isComplete(group: SlotGroup, row: number, progress: Progress): boolean {
-  return group.f64[row + COMPLETE_AT]! <= progress.complete || group.f64[row + VERSION]! <= progress.durable;
+export function isComplete(table: SlotTable, row: number, progress: Progress): boolean {
+  return table.f64[row + COMPLETE_AT]! <= progress.complete || table.f64[row + VERSION]! <= progress.durable;
 }
 
 /**
- * Grants the value before `seq` to executor `e`, into `out`; returns whether it is still in flight. An open
- * generation is sealed: its result is version genLast, which exists once this reader has resolved it.
+ * Grants a reader the value of an open generation, as access `at` of `out`; returns the mode, with IN_FLIGHT where it is not
+ * complete. The generation is sealed: unless it is durable, its result is version genLast, which exists once this reader has
+ * resolved it, so the caller sets COMPLETE_AT to the reader's seq.
  */
-export function grantValue(
-  group: SlotGroup,
+export function grantGeneration(
+  table: SlotTable,
   row: number,
-  seq: number,
-  e: number,
   progress: Progress,
   out: PlacedColumns,
-): boolean {
-  const { f64, u32 } = group;
-  foldDurable(group, row, progress.durable);
-  const complete = isComplete(group, row, progress);
-  const version = f64[row + VERSION]!;
-  const genSeq = f64[row + GEN_SEQ]!;
-  out.versions.push(version);
-  if (genSeq < 0) {
-    if (complete) {
-      out.modes.push(GrantMode.floor);
-      return false;
-    }
-    out.modes.push((u32[(row << 1) + META]! & 255) === e ? GrantMode.local : GrantMode.wait);
-    return true;
-  }
-  out.modes.push(complete ? GrantMode.deltaFloor : GrantMode.deltaWait);
+  at: number,
+): number {
+  const { f64, u32 } = table;
   const last = f64[row + GEN_LAST]!;
-  out.genSeqs.push(genSeq);
+  if (last <= progress.durable) {
+    foldDurable(table, row, progress.durable);
+    out.versions[at] = last;
+    return GrantMode.floor;
+  }
+  const mode = isComplete(table, row, progress) ? GrantMode.deltaFloor : GrantMode.deltaWait;
+  out.versions[at] = f64[row + VERSION]!;
+  out.genSeqs.push(f64[row + GEN_SEQ]!);
   out.genCounts.push(u32[(row << 1) + GEN_COUNT]!);
   out.genLasts.push(last);
-  closeGeneration(group, row, last, seq);
-  group.setWriter(row, NO_WRITER);
-  return last > progress.complete;
+  closeGeneration(table, row, last, last);
+  u32[(row << 1) + META] = u32[(row << 1) + META]! | NO_WRITER;
+  return last > progress.complete ? mode | IN_FLIGHT : mode;
 }
 
 /** The newest version is now `seq`'s, written by `e`. Returns the executor that wrote the one before. */
-export function recordWrite(group: SlotGroup, row: number, seq: number, e: number, depth: number): number {
-  const { f64, u32 } = group;
+export function recordWrite(table: SlotTable, row: number, seq: number, e: number, depth: number): number {
+  const { f64, u32 } = table;
   const w = row << 1;
   f64[row + VERSION] = seq;
   f64[row + COMPLETE_AT] = seq;
@@ -103,9 +99,9 @@ export function recordWrite(group: SlotGroup, row: number, seq: number, e: numbe
   u32[w + GEN_COUNT] = 0;
   u32[w + GEN_DEPTH] = 0;
   u32[w + DEPTH] = depth;
-  const before = u32[w + META]! & 255;
-  u32[w + META] = (u32[w + META]! & ~255) | e;
-  return before;
+  const meta = u32[w + META]!;
+  u32[w + META] = (meta & ~255) | e;
+  return meta & 255;
 }
 
 /**
@@ -113,7 +109,7 @@ export function recordWrite(group: SlotGroup, row: number, seq: number, e: numbe
  * one from before `blockFirstSeq` is sealed, and another opened.
  */
 export function joinGeneration(
-  group: SlotGroup,
+  table: SlotTable,
   row: number,
   seq: number,
   blockFirstSeq: number,
@@ -121,34 +117,30 @@ export function joinGeneration(
   progress: Progress,
   seals: SealSink,
 ): number {
-  const { f64, u32 } = group;
+  const { f64, u32 } = table;
   const w = row << 1;
-  let genSeq = f64[row + GEN_SEQ]!;
-  if (genSeq < blockFirstSeq) {
-    if (genSeq >= 0) {
-      foldDurable(group, row, progress.durable);
-      if (f64[row + GEN_SEQ]! >= 0) {
-        const mode = isComplete(group, row, progress) ? GrantMode.deltaFloor : GrantMode.deltaWait;
-        const last = f64[row + GEN_LAST]!;
-        seals.seal(
-          u32[w + ID_HI]!,
-          u32[w + ID_LO]!,
-          mode,
-          f64[row + VERSION]!,
-          genSeq,
-          u32[w + GEN_COUNT]!,
-          last,
-        );
-        // Nobody tells when the shard has summed it up, so it is complete only when its block is durable.
-        closeGeneration(group, row, last, Number.POSITIVE_INFINITY);
-        group.setWriter(row, NO_WRITER);
-      }
-    }
-    genSeq = seq;
+  if (f64[row + GEN_SEQ]! < blockFirstSeq) {
+    if (f64[row + GEN_SEQ]! >= 0) sealGeneration(table, row, progress, seals);
     f64[row + GEN_SEQ] = seq;
   }
   u32[w + GEN_COUNT] = u32[w + GEN_COUNT]! + 1;
   f64[row + GEN_LAST] = seq;
   if (depth > u32[w + GEN_DEPTH]!) u32[w + GEN_DEPTH] = depth;
-  return genSeq;
+  return f64[row + GEN_SEQ]!;
+}
+
+/** Before the first contribution of another block: what is left of the generation becomes a version. */
+export function sealGeneration(table: SlotTable, row: number, progress: Progress, seals: SealSink): void {
+  const { f64, u32 } = table;
+  const w = row << 1;
+  foldDurable(table, row, progress.durable);
+  const genSeq = f64[row + GEN_SEQ]!;
+  if (genSeq < 0) return;
+  const mode = isComplete(table, row, progress) ? GrantMode.deltaFloor : GrantMode.deltaWait;
+  const last = f64[row + GEN_LAST]!;
+  const count = u32[w + GEN_COUNT]!;
+  seals.seal(u32[w + ID_HI]!, u32[w + ID_LO]!, mode, f64[row + VERSION]!, genSeq, count, last);
+  // Nobody tells when the shard has summed it up, so it is complete only when its block is durable.
+  closeGeneration(table, row, last, Number.POSITIVE_INFINITY);
+  u32[w + META] = u32[w + META]! | NO_WRITER;
 }

@@ -9,13 +9,18 @@ const SENDER_BYTES = 20;
 const KEY_BYTES = 56;
 const EMPTY = new Uint8Array(0);
 
+/** The columns up to `count` and `accesses` are filled by the dispatch loop itself, which has no calls to spare. */
 export class PlacedColumns {
-  /** Index in the frame of each transaction placed here. */
-  readonly indexes = new U32Vector();
-  readonly seqs = new F64Vector();
-  readonly feeGens = new F64Vector();
-  readonly modes = new U8Vector();
-  readonly versions = new F64Vector();
+  /** Transactions placed here. */
+  count = 0;
+  /** Index in the frame of each. */
+  indexes = new Uint32Array(1024);
+  seqs = new Float64Array(1024);
+  feeGens = new Float64Array(1024);
+  /** Accesses granted here. */
+  accesses = 0;
+  modes = new Uint8Array(4096);
+  versions = new Float64Array(4096);
   readonly genSeqs = new F64Vector();
   readonly genCounts = new U32Vector();
   readonly genLasts = new F64Vector();
@@ -29,12 +34,18 @@ export class PlacedColumns {
   private readonly accessKinds = new U8Vector();
   private keys = new Uint8Array(4096);
 
-  clear(): void {
-    this.indexes.clear();
-    this.seqs.clear();
-    this.feeGens.clear();
-    this.modes.clear();
-    this.versions.clear();
+  /** Empties the columns and makes room. */
+  begin(transactions: number, accesses: number): void {
+    this.count = this.accesses = 0;
+    if (transactions > this.indexes.length) {
+      this.indexes = new Uint32Array(2 * transactions);
+      this.seqs = new Float64Array(2 * transactions);
+      this.feeGens = new Float64Array(2 * transactions);
+    }
+    if (accesses > this.modes.length) {
+      this.modes = new Uint8Array(2 * accesses);
+      this.versions = new Float64Array(2 * accesses);
+    }
     this.genSeqs.clear();
     this.genCounts.clear();
     this.genLasts.clear();
@@ -45,7 +56,8 @@ export class PlacedColumns {
    * neighbours. `keyEnds[i]`: keys of the frame's transactions 0..i, in items.
    */
   pack(frame: FrameMessage, epoch: number, keyEnds: Uint32Array): Uint8Array {
-    const whole = this.indexes.length === frame.shapes.length;
+    const { count, accesses } = this;
+    const whole = count === frame.shapes.length;
     const body = whole ? frame : this.gather(frame, keyEnds);
     return encode(Dispatch, {
       epoch,
@@ -61,10 +73,10 @@ export class PlacedColumns {
       accessLo: body.accessLo,
       accessKinds: body.accessKinds,
       keys: body.keys,
-      seqs: this.seqs.view(),
-      feeGens: this.feeGens.view(),
-      modes: this.modes.view(),
-      versions: this.versions.view(),
+      seqs: this.seqs.subarray(0, count),
+      feeGens: this.feeGens.subarray(0, count),
+      modes: this.modes.subarray(0, accesses),
+      versions: this.versions.subarray(0, accesses),
       genSeqs: this.genSeqs.view(),
       genCounts: this.genCounts.view(),
       genLasts: this.genLasts.view(),
@@ -76,9 +88,9 @@ export class PlacedColumns {
     const { shapes, gasLimits, senders, raw, accessEnds, accessHi, accessLo, accessKinds } = this;
     for (const v of [shapes, gasLimits, senders, raw, accessEnds, accessHi, accessLo, accessKinds]) v.clear();
     let keyBytes = 0;
-    const count = this.indexes.length;
+    const { count, indexes } = this;
     for (let k = 0; k < count; k++) {
-      const i = this.indexes.at(k);
+      const i = indexes[k]!;
       shapes.push(frame.shapes[i]!);
       gasLimits.push(frame.gasLimits[i]!);
       senders.push(frame.senders, i * SENDER_BYTES);

@@ -1,13 +1,18 @@
 /**
- * The slot table: what scheduling knows of a slot. Split into groups by partition, each with memory of its own, so that
- * groups can be computed apart.
- *
- * A group has dense rows and an index by open addressing with linear probing. An index entry is 8 bytes, row + 1 (0: free)
- * and idLo, so that the index of a hundred thousand rows fits a second-level cache and a slot without a row costs no other
- * miss. A row is one cache line of 64 bytes:
+ * The slot table: what scheduling knows of a slot. Rows stand where their id says (open addressing, linear probing), one
+ * cache line of 64 bytes each:
  *   u32 idHi, idLo | f64 version, completeAt, genSeq, genLast | u32 genCount, meta, depth, genDepth, heat, -
- * `meta` holds the writer (bits 0-7), "used" (bit 8) and "touched since the sweep came by" (bit 9).
+ * `meta` holds the writer (bits 0-7) and "touched since the sweep came by" (bit 9).
+ *
+ * Beside them is a byte per row, its tag: 0 where there is none, else seven bits of the id. Half a million of them fit a
+ * second-level cache, so a slot without a row (code that is only read: two of a transfer's five accesses) costs no access
+ * to memory, and a slot with one costs exactly one.
+ *
+ * The table is split into groups of partitions, each with its own range of both arrays, its own count, sweep and floors, so
+ * that groups can be computed apart.
  */
+import { alignedBuffer } from "@velarium/columns";
+
 export const ROW_WORDS = 8;
 const ROW_SHIFT = 3;
 
@@ -30,70 +35,82 @@ export const GEN_DEPTH = 13;
 export const HEAT = 14;
 
 export const NO_WRITER = 255;
-const USED = 256;
-const TOUCHED = 512;
+export const TOUCHED = 512;
+/** Rows of a group before it grows: at 0.6 a search looks at 1.75 tags if there is a row, at 3.6 if there is none. */
+const GROW_LOAD = 0.6;
+/** Rows of a group at its bound: some twelve tags, of one or two cache lines. */
+const FULL_LOAD = 0.8;
 /** The sweep aims below the bound: it passes some 1 / (1 - 0.8) rows for each one it evicts. */
 const SWEEP_LOAD = 0.8;
-/** 2 MiB a group: a table of a few hundred thousand rows is reached without copying it ten times. */
+/** 2 MiB in all; a table of a million rows is copied seven times as it grows, each time twice as much. */
 const INITIAL_ROWS = 1 << 15;
+const MIN_GROUP_ROWS = 16;
 /** Floors per group; an eviction raises one of them, so that other slots keep what executors have cached. */
 const FLOORS = 512;
 
-/** Rows of some partitions. Row numbers are f64 offsets; they hold until the next `reserve`. */
-export class SlotGroup {
+/** Never 0. The low bits of idHi are independent of idLo, which says the place. */
+export const tagOf = (hi: number): number => (hi & 0xfe) + 1;
+
+const rowsFor = (places: number): Float64Array =>
+  new Float64Array(alignedBuffer(places * ROW_WORDS * 8), 0, places * ROW_WORDS);
+
+export interface SlotTableOptions {
+  /** Bound on places for rows over all groups, 65 bytes each; up to 0.8 of them are used. Passed only when nothing can be evicted (`growths` counts that). */
+  readonly rows: number;
+  /** Groups of partitions; a power of two. */
+  readonly groups: number;
+}
+
+/** Row numbers are f64 offsets; they hold until the next `reserve`. */
+export class SlotTable {
   f64: Float64Array;
   u32: Uint32Array;
+  tags: Uint8Array;
+  /** Log2 of the places of a group. */
+  groupShift: number;
+  readonly groupMask: number;
+  /** Rows in use. */
   rows = 0;
   evictions = 0;
   growths = 0;
-  /** Rows there is memory for; the index has twice as many entries. */
-  private capacity: number;
-  private index: Uint32Array;
-  private mask: number;
-  private readonly maxCapacity: number;
-  /** Rows from here on were never used; those before are, or are in the list of free ones (through GEN_COUNT). */
-  private top = 0;
-  private freeHead = -1;
-  private hand = 0;
-  /** Everything that was ever known of a slot without a row is complete up to here; by the low bits of idHi. */
-  private readonly floors = new Float64Array(FLOORS);
+  /** Word offsets of rows that `candidates` has found. */
+  private met = new Int32Array(512);
+  /** Keeps the loads of `candidates` from being optimised away. */
+  touched = 0;
+  private readonly groups: number;
+  private readonly maxShift: number;
+  private readonly used: Int32Array;
+  private readonly wanted: Int32Array;
+  /** Of each group: where its sweep goes on. */
+  private readonly hands: Int32Array;
+  /** Everything that was ever known of a slot without a row is complete up to here; by group and low bits of idHi. */
+  private readonly floors: Float64Array;
 
-  constructor(maxCapacity: number) {
-    this.maxCapacity = maxCapacity;
-    this.capacity = Math.min(INITIAL_ROWS, maxCapacity);
-    this.mask = 2 * this.capacity - 1;
-    this.index = new Uint32Array(4 * this.capacity);
-    this.f64 = new Float64Array(this.capacity * ROW_WORDS);
+  constructor(options: SlotTableOptions) {
+    const { groups, rows } = options;
+    const shiftOf = (places: number): number =>
+      Math.floor(Math.log2(Math.max(MIN_GROUP_ROWS, places / groups)));
+    this.groups = groups;
+    this.groupMask = groups - 1;
+    this.maxShift = shiftOf(rows);
+    this.groupShift = Math.min(this.maxShift, shiftOf(INITIAL_ROWS));
+    const places = groups << this.groupShift;
+    this.f64 = rowsFor(places);
     this.u32 = new Uint32Array(this.f64.buffer);
+    this.tags = new Uint8Array(places);
+    this.used = new Int32Array(groups);
+    this.wanted = new Int32Array(groups);
+    this.hands = new Int32Array(groups);
+    this.floors = new Float64Array(groups * FLOORS);
   }
 
-  /** Reads the index entry where an id is most likely found, so that it is in the cache when `candidate` comes. */
-  touch(lo: number): number {
-    return this.index[(lo & this.mask) << 1]!;
-  }
-
-  /** Row of the first id with these low bits, -1 when there is none; it is not looked at itself: see `confirm`. */
-  candidate(lo: number): number {
-    const { index, mask } = this;
-    for (let i = lo & mask; ; i = (i + 1) & mask) {
-      const entry = index[i << 1]!;
-      if (entry === 0) return -1;
-      if (index[(i << 1) + 1] === lo) return (entry - 1) << ROW_SHIFT;
-    }
-  }
-
-  /** Whether a candidate has these high bits, so is the id's row. */
-  confirm(row: number, hi: number): boolean {
-    const { u32 } = this;
-    const w = row << 1;
-    if (u32[w + ID_HI] !== hi) return false;
-    u32[w + META] = u32[w + META]! | TOUCHED;
-    return true;
+  groupOf(hi: number): number {
+    return (hi >>> 24) & this.groupMask;
   }
 
   /** Version that a slot without a row is read at. */
   floorOf(hi: number): number {
-    return this.floors[hi & (FLOORS - 1)]!;
+    return this.floors[this.groupOf(hi) * FLOORS + (hi & (FLOORS - 1))]!;
   }
 
   /** For a table without rows: everything through `seq` is complete. */
@@ -101,14 +118,59 @@ export class SlotGroup {
     this.floors.fill(seq);
   }
 
+  /**
+   * For ids `from` to `to`, into `rows`: the first row with the tag of the id, -1 where there is none. The ids themselves
+   * are not compared, see `confirm`; but all rows are then in the cache. The second loop is nothing but loads, because only
+   * then enough of them fit into what a core looks ahead (some 500 instructions) to wait for ten misses at once.
+   */
+  candidates(hi: Uint32Array, lo: Uint32Array, from: number, to: number, rows: Int32Array): void {
+    const { tags, groupMask, groupShift, u32 } = this;
+    const mask = (1 << groupShift) - 1;
+    if (this.met.length < to - from) this.met = new Int32Array(2 * (to - from));
+    const { met } = this;
+    let n = 0;
+    for (let a = from; a < to; a++) {
+      const high = hi[a]!;
+      const base = ((high >>> 24) & groupMask) << groupShift;
+      const wanted = (high & 0xfe) + 1;
+      let i = lo[a]! & mask;
+      let tag = tags[base + i]!;
+      while (tag !== wanted && tag !== 0) {
+        i = (i + 1) & mask;
+        tag = tags[base + i]!;
+      }
+      if (tag === 0) rows[a] = -1;
+      else {
+        const row = (base + i) << ROW_SHIFT;
+        rows[a] = row;
+        met[n++] = row << 1;
+      }
+    }
+    let touched = 0;
+    for (let k = 0; k < n; k++) touched ^= u32[met[k]!]!;
+    this.touched = touched;
+  }
+
+  /** Whether a candidate is the row of the id. */
+  confirm(row: number, hi: number, lo: number): boolean {
+    const { u32 } = this;
+    const w = row << 1;
+    if (u32[w + ID_LO] !== lo || u32[w + ID_HI] !== hi) return false;
+    u32[w + META] = u32[w + META]! | TOUCHED;
+    return true;
+  }
+
   /** Row of an id, -1 when there is none. What is only ever read needs no row. */
   find(hi: number, lo: number): number {
-    const { index, mask } = this;
+    const { tags, groupShift } = this;
+    const mask = (1 << groupShift) - 1;
+    const base = this.groupOf(hi) << groupShift;
+    const wanted = tagOf(hi);
     for (let i = lo & mask; ; i = (i + 1) & mask) {
-      const entry = index[i << 1]!;
-      if (entry === 0) return -1;
-      if (index[(i << 1) + 1] === lo && this.confirm((entry - 1) << ROW_SHIFT, hi))
-        return (entry - 1) << ROW_SHIFT;
+      const tag = tags[base + i]!;
+      if (tag === 0) return -1;
+      const row = (base + i) << ROW_SHIFT;
+      if (tag === wanted && this.confirm(row, hi, lo)) return row;
     }
   }
 
@@ -116,14 +178,14 @@ export class SlotGroup {
   ensure(hi: number, lo: number): number {
     const found = this.find(hi, lo);
     if (found >= 0) return found;
-    let at = this.freeHead;
-    if (at >= 0) this.freeHead = (this.u32[(at << (ROW_SHIFT + 1)) + GEN_COUNT]! | 0) - 1;
-    else at = this.top++;
-    this.enter(at + 1, lo);
+    const at = this.freePlace(hi, lo);
+    this.tags[at] = tagOf(hi);
+    this.used[this.groupOf(hi)]!++;
+    this.rows++;
     const row = at << ROW_SHIFT;
     const w = row << 1;
     const { f64, u32 } = this;
-    const floor = this.floors[hi & (FLOORS - 1)]!;
+    const floor = this.floorOf(hi);
     u32[w + ID_HI] = hi;
     u32[w + ID_LO] = lo;
     f64[row + VERSION] = floor;
@@ -131,54 +193,66 @@ export class SlotGroup {
     f64[row + GEN_SEQ] = -1;
     f64[row + GEN_LAST] = -1;
     u32[w + GEN_COUNT] = 0;
-    u32[w + META] = USED | NO_WRITER;
+    u32[w + META] = NO_WRITER | TOUCHED;
     u32[w + DEPTH] = 0;
     u32[w + GEN_DEPTH] = 0;
     u32[w + HEAT] = 0;
-    this.rows++;
     return row;
   }
 
-  private enter(entry: number, lo: number): void {
-    const { index, mask } = this;
+  private freePlace(hi: number, lo: number): number {
+    const { tags, groupShift } = this;
+    const mask = (1 << groupShift) - 1;
+    const base = this.groupOf(hi) << groupShift;
     let i = lo & mask;
-    while (index[i << 1] !== 0) i = (i + 1) & mask;
-    index[i << 1] = entry;
-    index[(i << 1) + 1] = lo;
+    while (tags[base + i] !== 0) i = (i + 1) & mask;
+    return base + i;
   }
 
-  setWriter(row: number, writer: number): void {
-    const at = (row << 1) + META;
-    this.u32[at] = (this.u32[at]! & ~255) | writer;
+  /** Makes room for the ids in `hi` from `from` to `to`, and `spare` more in each group. */
+  reserve(hi: Uint32Array, from: number, to: number, spare: number, complete: number, durable: number): void {
+    const { wanted, used, groups } = this;
+    // Mostly all of them would fit into each group; then nobody has to count.
+    let most = 0;
+    for (let g = 0; g < groups; g++) if (used[g]! > most) most = used[g]!;
+    if (most + to - from + spare <= this.limit) return;
+    wanted.fill(spare);
+    for (let a = from; a < to; a++) wanted[this.groupOf(hi[a]!)]!++;
+    for (let g = 0; g < groups; g++) this.reserveIn(g, wanted[g]!, complete, durable);
   }
 
-  hasRoom(more: number): boolean {
-    return this.rows + more <= this.capacity;
+  /** Rows that a group may have as it is. */
+  private get limit(): number {
+    return (1 << this.groupShift) * (this.groupShift < this.maxShift ? GROW_LOAD : FULL_LOAD);
   }
 
-  /** Makes room for `more` rows: grows up to the bound, then evicts, and only when nothing can go grows past it. */
-  reserve(more: number, complete: number, durable: number): void {
-    while (this.rows + more > this.capacity) {
-      if (this.capacity < this.maxCapacity) {
-        this.grow();
-        continue;
+  /** Grows up to the bound, then evicts, and only when nothing can go grows past it. */
+  private reserveIn(group: number, more: number, complete: number, durable: number): void {
+    const { used } = this;
+    while (used[group]! + more > this.limit) {
+      if (this.groupShift >= this.maxShift) {
+        const wanted = this.limit * SWEEP_LOAD - more;
+        // Two rounds: the first takes the second chance of rows touched lately.
+        for (let left = 2 << this.groupShift; left > 0 && used[group]! > wanted; left--)
+          this.sweep(group, complete, durable);
+        if (used[group]! + more <= this.limit) return;
+        this.growths++;
       }
-      const wanted = this.capacity * SWEEP_LOAD - more;
-      // Two rounds: the first takes the second chance of rows touched lately.
-      for (let left = 2 * this.top; left > 0 && this.rows > wanted; left--) this.sweep(complete, durable);
-      if (this.rows + more > this.capacity) this.grow();
+      this.grow();
     }
   }
 
   /** One step of the clock hand. A row may go when its newest version is complete and no generation is open. */
-  private sweep(complete: number, durable: number): void {
-    const at = this.hand;
-    this.hand = at + 1 < this.top ? at + 1 : 0;
+  private sweep(group: number, complete: number, durable: number): void {
+    const { f64, u32, tags, hands } = this;
+    const mask = (1 << this.groupShift) - 1;
+    const hand = hands[group]! & mask;
+    const at = (group << this.groupShift) + hand;
+    hands[group] = hand + 1;
+    if (tags[at] === 0) return;
     const row = at << ROW_SHIFT;
     const w = row << 1;
-    const { f64, u32 } = this;
     const meta = u32[w + META]!;
-    if ((meta & USED) === 0) return;
     if ((meta & TOUCHED) !== 0) {
       u32[w + META] = meta & ~TOUCHED;
       return;
@@ -186,94 +260,49 @@ export class SlotGroup {
     const hasGeneration = f64[row + GEN_SEQ]! >= 0;
     if (f64[row + COMPLETE_AT]! > complete && f64[row + VERSION]! > durable) return;
     if (hasGeneration && f64[row + GEN_LAST]! > durable) return;
-    const bucket = u32[w + ID_HI]! & (FLOORS - 1);
+    const floor = group * FLOORS + (u32[w + ID_HI]! & (FLOORS - 1));
     const known = hasGeneration ? f64[row + GEN_LAST]! : f64[row + VERSION]!;
-    if (known > this.floors[bucket]!) this.floors[bucket] = known;
-    this.remove(at, u32[w + ID_LO]!);
-    u32[w + META] = 0;
-    u32[w + GEN_COUNT] = this.freeHead + 1;
-    this.freeHead = at;
+    if (known > this.floors[floor]!) this.floors[floor] = known;
+    this.remove(group, hand);
+    // Another row may stand here now.
+    hands[group] = hand;
+    this.used[group]!--;
     this.rows--;
     this.evictions++;
   }
 
-  /** Takes a row out of the index by shifting later entries of the probe run back, so that there are no tombstones. */
-  private remove(at: number, lo: number): void {
-    const { index, mask } = this;
-    let hole = lo & mask;
-    while (index[hole << 1] !== at + 1) hole = (hole + 1) & mask;
-    for (let j = (hole + 1) & mask; index[j << 1] !== 0; j = (j + 1) & mask) {
-      const home = index[(j << 1) + 1]! & mask;
-      if (((j - home) & mask) >= ((j - hole) & mask)) {
-        index[hole << 1] = index[j << 1]!;
-        index[(hole << 1) + 1] = index[(j << 1) + 1]!;
-        hole = j;
-      }
+  /** Takes out a row by shifting later ones of the probe run back, so that there are no tombstones. */
+  private remove(group: number, place: number): void {
+    const { tags, u32, f64, groupShift } = this;
+    const mask = (1 << groupShift) - 1;
+    const base = group << groupShift;
+    let hole = place;
+    for (let j = (hole + 1) & mask; tags[base + j] !== 0; j = (j + 1) & mask) {
+      const row = (base + j) << ROW_SHIFT;
+      const home = u32[(row << 1) + ID_LO]! & mask;
+      if (((j - home) & mask) < ((j - hole) & mask)) continue;
+      tags[base + hole] = tags[base + j]!;
+      f64.copyWithin((base + hole) << ROW_SHIFT, row, row + ROW_WORDS);
+      hole = j;
     }
-    index[hole << 1] = 0;
+    tags[base + hole] = 0;
   }
 
+  /** Twice the places in every group. */
   private grow(): void {
-    if (this.capacity >= this.maxCapacity) this.growths++;
-    this.capacity *= 2;
-    const f64 = new Float64Array(this.capacity * ROW_WORDS);
-    f64.set(this.f64);
-    this.f64 = f64;
-    this.u32 = new Uint32Array(f64.buffer);
-    const old = this.index;
-    this.mask = 2 * this.capacity - 1;
-    this.index = new Uint32Array(4 * this.capacity);
-    for (let i = 0; i < old.length; i += 2) if (old[i] !== 0) this.enter(old[i]!, old[i + 1]!);
-  }
-}
-
-export interface SlotTableOptions {
-  /** Bound on rows kept over all groups; 64 bytes each, and 16 of the index. Passed only when nothing can be evicted (`growths` counts that). */
-  readonly rows: number;
-  /** Groups of partitions; a power of two. */
-  readonly groups: number;
-}
-
-export class SlotTable {
-  readonly groups: SlotGroup[];
-  readonly groupMask: number;
-  private readonly wanted: Uint32Array;
-
-  constructor(options: SlotTableOptions) {
-    const perGroup = 2 ** Math.max(4, Math.floor(Math.log2(options.rows / options.groups)));
-    this.groups = Array.from({ length: options.groups }, () => new SlotGroup(perGroup));
-    this.groupMask = options.groups - 1;
-    this.wanted = new Uint32Array(options.groups);
-  }
-
-  groupOf(hi: number): SlotGroup {
-    return this.groups[(hi >>> 24) & this.groupMask]!;
-  }
-
-  /** For a table without rows: everything through `seq` is complete. */
-  startAt(seq: number): void {
-    for (const group of this.groups) group.startAt(seq);
-  }
-
-  /** Makes room for the ids in `hi` from `from` to `to`, and `spare` more in each group. */
-  reserve(hi: Uint32Array, from: number, to: number, spare: number, complete: number, durable: number): void {
-    const { wanted, groupMask, groups } = this;
-    // Mostly all of them would fit into each group; then nobody has to count.
-    let fits = true;
-    for (let g = 0; g < groups.length; g++) fits &&= groups[g]!.hasRoom(to - from + spare);
-    if (fits) return;
-    wanted.fill(spare);
-    for (let i = from; i < to; i++) wanted[(hi[i]! >>> 24) & groupMask]!++;
-    for (let g = 0; g < groups.length; g++) groups[g]!.reserve(wanted[g]!, complete, durable);
-  }
-
-  get rows(): number {
-    return this.groups.reduce((n, g) => n + g.rows, 0);
-  }
-  get evictions(): number {
-    return this.groups.reduce((n, g) => n + g.evictions, 0);
-  }
-  get growths(): number {
-    return this.groups.reduce((n, g) => n + g.growths, 0);
+    const { tags: oldTags, u32: oldWords, groups } = this;
+    const oldPlaces = groups << this.groupShift;
+    this.groupShift++;
+    this.f64 = rowsFor(2 * oldPlaces);
+    this.u32 = new Uint32Array(this.f64.buffer);
+    this.tags = new Uint8Array(2 * oldPlaces);
+    const { tags, u32 } = this;
+    const words = 2 * ROW_WORDS;
+    for (let old = 0, w = 0; old < oldPlaces; old++, w += words) {
+      if (oldTags[old] === 0) continue;
+      const at = this.freePlace(oldWords[w + ID_HI]!, oldWords[w + ID_LO]!);
+      tags[at] = oldTags[old]!;
+      for (let k = 0, to = at * words; k < words; k++) u32[to + k] = oldWords[w + k]!;
+    }
   }
 }

@@ -49,7 +49,8 @@ export function statsOf(
   dispatcher: Dispatcher,
   position: Position,
 ): SchedulerStats {
-  const { table, parallelism, history } = dispatcher;
+  const { table, loop } = dispatcher;
+  const { parallelism, history } = loop;
   return {
     ...position,
     counters: { ...counters },
@@ -57,8 +58,8 @@ export function statsOf(
       inFlight: fleet.inFlight[e]!,
       capacity: fleet.capacity[e]!,
     })),
-    grants: [...dispatcher.grantCounts],
-    ownershipMoves: dispatcher.ownershipMoves,
+    grants: [...loop.grantCounts],
+    ownershipMoves: loop.ownershipMoves,
     slotRows: table.rows,
     slotEvictions: table.evictions,
     slotGrowths: table.growths,

@@ -33,10 +33,13 @@ export class SeqWindow {
     return this.nextSeq + count - (this.completeThrough + 1) <= this.size;
   }
 
-  place(seq: number, executor: number): void {
-    const i = seq & this.mask;
-    this.states[i] = IN_FLIGHT;
-    this.executors[i] = executor;
+  /** Consecutive seqs from `firstSeq` on are in flight, each on its executor. */
+  place(firstSeq: number, count: number, executors: Uint8Array): void {
+    const { states, mask } = this;
+    for (let k = 0, i = firstSeq & mask; k < count; k++, i = (i + 1) & mask) {
+      states[i] = IN_FLIGHT;
+      this.executors[i] = executors[k]!;
+    }
   }
 
   /** Marks a seq complete. False when it is not in flight on this executor: a repeat, or not its own. */
