@@ -49,6 +49,8 @@ export class ParaBloom implements FramePacker {
   }
 
   /**
+   * The lower half of the frames is decided first, since it mostly has room; the upper half costs as much again.
+   *
    * Filter bits of a slot id are lo, lo + hi, lo + 2 hi, ... modulo the filter (Kirsch and Mitzenmacher, "Less
    * hashing, same performance", 2006): ids are keyed hashes already, so their halves are independent.
    */
@@ -56,50 +58,79 @@ export class ParaBloom implements FramePacker {
     const rows = this.rows;
     const rowMask = this.rowMask;
     const hashes = this.geometry.hashes;
-    let conflict0 = this.closed0;
-    let conflict1 = this.closed1;
+    let conflict = this.closed0;
     for (let s = from; s < to; s++) {
       const kind = kinds[s]!;
       const step = hi[s]! | 0;
       let position = lo[s]! | 0;
       let row = (position & rowMask) << ROW_SHIFT;
-      let read0 = rows[row]!;
-      let read1 = rows[row + 1]!;
-      let write0 = rows[row + 2]!;
-      let write1 = rows[row + 3]!;
-      let delta0 = rows[row + 4]!;
-      let delta1 = rows[row + 5]!;
-      for (let i = 1; i < hashes; i++) {
-        position = (position + step) | 0;
-        row = (position & rowMask) << ROW_SHIFT;
-        read0 &= rows[row]!;
-        read1 &= rows[row + 1]!;
-        write0 &= rows[row + 2]!;
-        write1 &= rows[row + 3]!;
-        delta0 &= rows[row + 4]!;
-        delta1 &= rows[row + 5]!;
-      }
-      if (kind === AccessKind.W) {
-        conflict0 |= read0 | write0 | delta0;
-        conflict1 |= read1 | write1 | delta1;
-      } else if (kind === AccessKind.D) {
-        conflict0 |= read0 | write0;
-        conflict1 |= read1 | write1;
-      } else if (kind === AccessKind.R || kind === AccessKind.P) {
-        conflict0 |= write0 | delta0;
-        conflict1 |= write1 | delta1;
+      // Of the three filters only those are looked at that matter to the kind.
+      if (kind === AccessKind.R || kind === AccessKind.P) {
+        let write = rows[row + WRITE]!;
+        let delta = rows[row + DELTA]!;
+        for (let i = 1; i < hashes; i++) {
+          position = (position + step) | 0;
+          row = (position & rowMask) << ROW_SHIFT;
+          write &= rows[row + WRITE]!;
+          delta &= rows[row + DELTA]!;
+        }
+        conflict |= write | delta;
+      } else if (kind === AccessKind.W || kind === AccessKind.D) {
+        let read = rows[row + READ]!;
+        let write = rows[row + WRITE]!;
+        let delta = rows[row + DELTA]!;
+        for (let i = 1; i < hashes; i++) {
+          position = (position + step) | 0;
+          row = (position & rowMask) << ROW_SHIFT;
+          read &= rows[row + READ]!;
+          write &= rows[row + WRITE]!;
+          delta &= rows[row + DELTA]!;
+        }
+        conflict |= read | write | (kind === AccessKind.W ? delta : 0);
       } else throw new ParaBloomError("kind", `access ${s} has kind ${kind}; frames take R, W, D and P`);
     }
     let frame: number;
-    if (conflict0 !== -1) {
-      const free = ~conflict0;
+    if (conflict !== -1) {
+      const free = ~conflict;
       frame = 31 - Math.clz32(free & -free);
-    } else if (conflict1 !== -1) {
-      const free = ~conflict1;
-      frame = 63 - Math.clz32(free & -free);
-    } else return -1;
+    } else {
+      frame = this.freeInUpperHalf(hi, lo, kinds, from, to);
+      if (frame < 0) return -1;
+    }
     this.insert(hi, lo, kinds, from, to, frame);
     return frame;
+  }
+
+  /** Lowest of frames 32 to 63 without conflict, -1 when there is none. Mostly one of the lower half has room. */
+  private freeInUpperHalf(
+    hi: Uint32Array,
+    lo: Uint32Array,
+    kinds: Uint8Array,
+    from: number,
+    to: number,
+  ): number {
+    const { rows, rowMask } = this;
+    const { hashes } = this.geometry;
+    let conflict = this.closed1;
+    for (let s = from; s < to && conflict !== -1; s++) {
+      const kind = kinds[s]!;
+      let position = lo[s]! | 0;
+      let read = -1;
+      let write = -1;
+      let delta = -1;
+      for (let i = 0; i < hashes; i++) {
+        const row = ((position & rowMask) << ROW_SHIFT) + 1;
+        read &= rows[row + READ]!;
+        write &= rows[row + WRITE]!;
+        delta &= rows[row + DELTA]!;
+        position = (position + hi[s]!) | 0;
+      }
+      if (kind === AccessKind.W) conflict |= read | write | delta;
+      else if (kind === AccessKind.D) conflict |= read | write;
+      else conflict |= write | delta;
+    }
+    const free = ~conflict;
+    return free === 0 ? -1 : 63 - Math.clz32(free & -free);
   }
 
   private insert(
