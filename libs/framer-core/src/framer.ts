@@ -48,6 +48,11 @@ import type { Source } from "./transaction-slab.ts";
 /** Row of a seq whose transaction went back to the pool. */
 const GONE = -3;
 const KEPT_HASHES = 256;
+/** Part of a full frame below which one is small, and how many times the usual age it may reach. */
+const SMALL_FRAME = 1 / 4;
+const SMALL_FRAME_AGES = 3;
+/** Span over which packed transactions are counted, to tell a trickle from a stream. */
+const PACKING_SPAN_MS = 250;
 const EMPTY_TRACE = new Uint8Array(0);
 
 /** What a framer begins with: the block that all shards have, and what its record says. */
@@ -167,6 +172,10 @@ export class Framer {
   private readonly tailSenders = new Map<number, number>();
   private tailGas = 0;
   private nowMs = 0;
+  /** Placed into frames in this span and in the one before. */
+  private placed = 0;
+  private placedBefore = 0;
+  private spanFromMs = 0;
   private lastWatermark: number;
   private readonly scan = new TxScan();
   // replay
@@ -303,17 +312,17 @@ export class Framer {
     this.nowMs = nowMs;
     // The wait for an empty block begins with the first tick.
     if (this.lastOpenedMs === Number.NEGATIVE_INFINITY) this.lastOpenedMs = nowMs;
+    if (nowMs - this.spanFromMs >= PACKING_SPAN_MS) {
+      this.placedBefore = nowMs - this.spanFromMs < 2 * PACKING_SPAN_MS ? this.placed : 0;
+      this.placed = 0;
+      this.spanFromMs = nowMs;
+    }
     this.pool.tick(nowMs);
     this.flushQuestions();
     if (this.replaying) return;
     this.pump();
     const { options, frames } = this;
-    if (!this.congested && frames.size > 0)
-      for (let f = 0; f < frames.count; f++)
-        if (frames.lengthOf(f) > 0 && nowMs - frames.openedMs[f]! >= options.frameAgeMs) {
-          this.stats.ejectedAge++;
-          this.eject(f);
-        }
+    if (!this.congested && frames.size > 0) this.ejectAged();
     const work = this.block !== undefined || this.pool.rejections.length > 0;
     if (this.block && !this.congested) {
       if (nowMs - this.block.openedMs >= options.blockIntervalMs || this.draining) this.closeBlock();
@@ -382,9 +391,12 @@ export class Framer {
         }
         pool.popReady();
         pool.take(row);
+        this.placed++;
         this.place(row);
       }
       if (this.congested || frames.size === 0 || pool.inFlight >= options.idleTransactions) return;
+      // Where many more come, frames fill soon, and a message costs everybody the same whatever is in it.
+      if (this.placed + this.placedBefore >= options.idleTransactions) return;
       // The pipeline is idle: waiting would only add latency.
       for (let f = 0; f < frames.count; f++)
         if (frames.lengthOf(f) > 0) {
@@ -424,6 +436,20 @@ export class Framer {
     if (frames.lengthOf(frame) >= options.frameTransactions || frames.bytes[frame]! >= options.frameBytes) {
       this.stats.ejectedFull++;
       this.eject(frame);
+    }
+  }
+
+  /** What did not fit into the first frame makes small ones: those get more time to fill. */
+  private ejectAged(): void {
+    const { frames, options, nowMs } = this;
+    const small = options.frameTransactions * SMALL_FRAME;
+    for (let f = 0; f < frames.count; f++) {
+      const length = frames.lengthOf(f);
+      if (length === 0) continue;
+      const limit = length < small ? SMALL_FRAME_AGES * options.frameAgeMs : options.frameAgeMs;
+      if (nowMs - frames.openedMs[f]! < limit) continue;
+      this.stats.ejectedAge++;
+      this.eject(f);
     }
   }
 

@@ -27,7 +27,10 @@ export interface FramerOptions {
   readonly frameTransactions: number;
   readonly frameBytes: number;
   readonly frameAgeMs: number;
-  /** Fewer transactions in flight than this: the pipeline is idle, frames are ejected at once. */
+  /**
+   * Fewer transactions in flight than this, and fewer packed within the last 250 to 500 ms: the pipeline is idle and stays
+   * so, frames are ejected at once.
+   */
   readonly idleTransactions: number;
   readonly blockGasLimit: number;
   /** A block with transactions is closed after so long; without any, one is made after `emptyBlockMs` (0: never). */
@@ -52,8 +55,8 @@ export interface FramerOptions {
  * Frame sizes: a transfer takes about 215 bytes in a frame, so 1024 of them are 220 KB; each message costs its senders
  * and receivers some 100 µs whatever its size. `frameBytes` is at most half of MAX_FRAME_BYTES (512 KiB), since one more
  * transaction of up to a quarter of that may come on top; larger ones have a frame of their own, which 128 KiB raw and as
- * many accesses as an access list of that size can name (about 256 KiB) fit. `frameAgeMs`: 16 ms fill a frame at 60,000
- * transactions a second; an idle pipeline does not wait for it (`idleTransactions`).
+ * many accesses as an access list of that size can name (about 256 KiB) fit. `frameAgeMs`: 50 ms fill a frame at 20,000
+ * transactions a second, and are little beside a block's second; an idle pipeline does not wait for it (`idleTransactions`).
  */
 export const DEFAULT_OPTIONS: FramerOptions = {
   poolTransactions: 200_000,
@@ -69,7 +72,7 @@ export const DEFAULT_OPTIONS: FramerOptions = {
   geometry: {},
   frameTransactions: 1024,
   frameBytes: 240 * 1024,
-  frameAgeMs: 16,
+  frameAgeMs: 50,
   idleTransactions: 512,
   blockGasLimit: 1_500_000_000,
   blockIntervalMs: 1000,
