@@ -1,8 +1,8 @@
 /** What the engine counts. Counters run from its creation on. */
 
-/** Why a transaction ran on the reference engine. `limit`: a bound of the kernel; `trace`: a trace was asked for. */
-export type FallbackReason = "limit" | "trace";
-export const FALLBACK_REASONS: readonly FallbackReason[] = ["limit", "trace"];
+/** Why a transaction ran on the reference engine. `limit`: a bound of the kernel. */
+export type FallbackReason = "limit";
+export const FALLBACK_REASONS: readonly FallbackReason[] = ["limit"];
 
 /** One code, in memory of the engine at the moment. */
 export interface CodeReport {
@@ -39,5 +39,5 @@ export const createEngineStats = (): EngineStats => ({
   suspensionsByOpcode: {},
   parked: 0,
   restarts: 0,
-  fallbacks: { limit: 0, trace: 0 },
+  fallbacks: { limit: 0 },
 });

@@ -24,6 +24,7 @@ import { Execution } from "./execution.ts";
 import { DEFAULT_PARKED_BYTES, type WasmEngineOptions } from "./options.ts";
 import { KernelPath } from "./packed-path.ts";
 import { type CodeReport, createEngineStats, type EngineStats, type FallbackReason } from "./stats.ts";
+import { TracedEngine } from "./traced-engine.ts";
 
 /** Times an execution may be begun again; more means the state keeps forgetting. */
 const MAX_RESTARTS = 10_000;
@@ -49,6 +50,8 @@ export class WasmEngine implements Engine {
   readonly kernel: Kernel;
   readonly packed: KernelPath;
   private readonly reference: Engine;
+  /** Made when a trace is first asked for. */
+  private traced: TracedEngine | undefined;
   private readonly keepsEmptyAccounts: boolean;
   private readonly parkedLimit: number;
   private parkedBytes = 0;
@@ -80,7 +83,14 @@ export class WasmEngine implements Engine {
     options: ExecuteOptions = {},
   ): Promise<ExecutionResult> | ExecutionResult {
     const fallback = () => this.reference.execute(context, transaction, state, options);
-    if (options.trace !== undefined) return this.fallBack("trace", fallback);
+    const { trace } = options;
+    if (trace !== undefined) {
+      this.traced ??= new TracedEngine({
+        reference: this.reference,
+        keepsEmptyAccounts: this.keepsEmptyAccounts,
+      });
+      return this.traced.execute(context, transaction, state, { ...options, trace });
+    }
     const begin = (kernel: Kernel): void => {
       kernel.begin(transaction, {
         skipNonceCheck: options.skipNonceCheck,

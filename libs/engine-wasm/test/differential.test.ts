@@ -79,7 +79,7 @@ describe.each(FORKS)("%s", (fork) => {
       if (expected.outcome === "included") world.state.apply(expected);
     }
     expect(outcomes.size).toBeGreaterThan(2);
-    expect(engine.stats.fallbacks).toEqual({ limit: 0, trace: 0 });
+    expect(engine.stats.fallbacks).toEqual({ limit: 0 });
   });
 
   test("simulations, several waiting at a time", async () => {

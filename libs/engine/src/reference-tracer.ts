@@ -33,6 +33,8 @@ interface OpenMessage {
   readonly message: Message;
   readonly op: number;
   readonly callerGas: bigint;
+  /** Calldata or initcode; the message of a creation loses it. */
+  readonly input: Uint8Array;
   /** Account whose storage the frame works on. */
   owner: Uint8Array;
   entered: boolean;
@@ -106,6 +108,7 @@ export class ReferenceTracer {
       message,
       op: parent?.op0 ?? (isCreate ? CREATE : CALL),
       callerGas,
+      input: message.data,
       owner: message.to?.bytes ?? NO_ADDRESS,
       entered: false,
       memory: new Uint8Array(0),
@@ -130,8 +133,7 @@ export class ReferenceTracer {
       value: message.value,
       from: this.open.at(-2)?.owner ?? message.caller.bytes,
       to: shares ? message.codeAddress.bytes : last.owner,
-      input:
-        message.to === undefined ? ((message.code as Uint8Array | undefined) ?? message.data) : message.data,
+      input: last.input,
     });
   }
 

@@ -165,7 +165,9 @@ export interface TraceSink {
   readonly memory: boolean;
   /** A longer trace ends the execution with `EngineError` `TRACE_LIMIT`. */
   readonly maxBytes: number;
-  /** Whole records, in order; `records` is borrowed. Called only with what belongs to the final run. */
+  /** The execution begins again: what was written is void. */
+  restart(): void;
+  /** Whole records, in order, in pieces of any size; `records` is borrowed. */
   write(records: Uint8Array): void;
 }
 

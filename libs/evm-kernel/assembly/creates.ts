@@ -19,12 +19,15 @@ import { putAddress } from "./misses";
 import { A_BALANCE, A_CODE, A_NONCE, CREATED, NEW } from "./records";
 import { berlin, eip158, initcodeLimit, initcodeWordGas, shanghai, tangerine } from "./rules";
 import { staticGas } from "./state-operations";
+import { FAILED_COLLISION, FAILED_FUNDS, nextDepth, traceEnter, traceExit } from "./tracing";
 import { copy, isZero, less, reverse, saturated } from "./u256";
 
 const CREATE2: u32 = 0xf5;
 const PREIMAGE = memory.data(96, 16);
 const HASH = memory.data(32, 16);
 const VALUE = memory.data(32, 16);
+const TRACED_SELF = memory.data(32, 16);
+const TRACED_CREATED = memory.data(32, 16);
 
 /** Account whose address is the last 20 bytes of the digest at HASH. */
 function accountOfHash(): usize {
@@ -76,6 +79,20 @@ export function collides(account: usize): i32 {
   return i32(!isCodeless(account) || (load<u8>(account, A_CODE) & 2) != 0);
 }
 
+/** Tells a trace that a creation begins; `callerGas` is what the creator keeps. */
+export function traceCreation(
+  op: u32, account: usize, creator: usize, value: usize, initcode: usize, size: usize, gas: i64, callerGas: i64,
+): void {
+  addressWord(creator, TRACED_SELF);
+  addressWord(account, TRACED_CREATED);
+  traceEnter(op, nextDepth(), gas, callerGas, TRACED_SELF, TRACED_CREATED, value, initcode, size);
+}
+
+/** Tells a trace that it ended because the account is there. */
+export function traceCollision(): void {
+  traceExit(FAILED_COLLISION, nextDepth(), 0, PREIMAGE, 0);
+}
+
 /** Makes the account: after the mark, value still to come. */
 function bear(account: usize): void {
   touch(account);
@@ -96,9 +113,13 @@ export function beginCreation(
   bear(account);
   if (moves && !transfer(creator, account, VALUE)) {
     rewind();
+    if (TRACED) traceExit(FAILED_FUNDS, nextDepth(), gas, initcode, 0);
     return 2;
   }
-  if (size == 0) return 1;
+  if (size == 0) {
+    if (TRACED) traceExit(0, nextDepth(), gas, initcode, 0);
+    return 1;
+  }
   const entry = addInitcode(initcode, size);
   if (entry == 0) return -1;
   const child = pushFrame(entry, kind, FLAG_CREATE, account, 0, 0, gas, account);
@@ -170,7 +191,15 @@ export function create(frame: usize, op: u32): i32 {
   if (fails) return back(frame, given, 0);
   if (berlin) warm(account);
   setNonce(self, load<u64>(self, A_NONCE) + 1);
-  if (collision > 0) return back(frame, 0, 0);
+  if (TRACED)
+    traceCreation(
+      op, account, self, value, <usize>load<u32>(frame, FRAME_MEMORY) + <usize>offset, <usize>size, given,
+      remaining - given,
+    );
+  if (collision > 0) {
+    if (TRACED) traceCollision();
+    return back(frame, 0, 0);
+  }
   mark();
   const begun = beginCreation(
     account, self, value, moves, <usize>load<u32>(frame, FRAME_MEMORY) + <usize>offset, <usize>size, given, op,

@@ -18,6 +18,7 @@ import {
 import { A_CODE } from "./records";
 import { codeDepositGas, codeLimit, homestead, london, rulesEpoch } from "./rules";
 import { incarnationOf } from "./accounts";
+import { failureOf, traceExit, traceMemory } from "./tracing";
 import { small, zero } from "./u256";
 
 /** The host wants to see codes before they run, to install functions for them. */
@@ -146,6 +147,14 @@ function deposit(ending: usize, status: i32): i32 {
   return STATUS_STOP;
 }
 
+/** Tells a trace how the frame ended. `returned`: a creation that had returned its code. */
+function traceEnd(ending: usize, status: i32, gas: i64, returned: bool): void {
+  const refused = endedBytes > <usize>codeLimit || load<i64>(ending, FRAME_GAS) >= codeDepositGas * <i64>endedBytes;
+  const failure = failureOf(ending, status, returned, refused);
+  const output = status == STATUS_RETURN || status == STATUS_REVERT || (returned && status == STATUS_STOP) ? endedBytes : 0;
+  traceExit(failure, load<u32>(ending, FRAME_DEPTH), gas, endedAt, output);
+}
+
 /** Ends the current frame with STOP, RETURN, REVERT or HALT. */
 export function endFrame(result: i32): void {
   const ending = frame;
@@ -156,6 +165,7 @@ export function endFrame(result: i32): void {
   const gas = status == STATUS_HALT ? 0 : load<i64>(ending, FRAME_GAS);
   const entry = <usize>load<u32>(ending, FRAME_ENTRY);
   store<u64>(entry, load<u64>(entry, CODE_GAS) + <u64>(load<i64>(ending, FRAME_GAS_GIVEN) - gas), CODE_GAS);
+  if (TRACED) traceEnd(ending, status, gas, creates && result == STATUS_RETURN);
   if (!succeeded) {
     undo(load<u32>(ending, FRAME_JOURNAL));
     setLogsEnd(load<u32>(ending, FRAME_LOGS));
@@ -188,5 +198,6 @@ export function endFrame(result: i32): void {
   const there = min<u32>(wanted, <u32>returnBytes);
   if (there > 0)
     memory.copy(<usize>load<u32>(parent, FRAME_MEMORY) + <usize>load<u32>(ending, FRAME_OUT), RETURNS, there);
+  if (TRACED) traceMemory(parent, load<u32>(ending, FRAME_OUT), there);
 }
 

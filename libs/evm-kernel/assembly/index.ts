@@ -14,6 +14,7 @@ export { interpret, interpretedGas, run } from "./trampoline";
 export { setPrices, setRules, setSstorePrices } from "./rules";
 export { addCode, codeBytesUsed, findCode, firstCodeEntry, forgetCodes, isTemporary, ready } from "./codes";
 export { precompileOutput } from "./precompiles";
+export { startTrace } from "./tracing";
 export { setPrepares } from "./frames";
 
 // Imports of compiled code.

@@ -17,9 +17,10 @@ import {
   BLOCK_BASE_FEE, BLOCK_BLOB_BASE_FEE, BLOCK_CHAIN_ID, BLOCK_COINBASE, BLOCK_GAS_LIMIT, BLOCK_GAS_PRICE, BLOCK_NUMBER,
   BLOCK_ORIGIN, BLOCK_RANDAO, BLOCK_TIMESTAMP, FRAME_ADDRESS, FRAME_CALLER, FRAME_CODE, FRAME_CODE_BYTES, FRAME_GAS,
   FRAME_INPUT_BYTES, FRAME_MEMORY, FRAME_MEMORY_BYTES, FRAME_PC, FRAME_RESUME, FRAME_SECTIONS, FRAME_SP, FRAME_STACK,
-  FRAME_VALUE, OPFLAG_INVALID, OP_FLAGS, STATUS_HALT, STATUS_OPERATION, STATUS_RETURN, STATUS_REVERT, STATUS_STOP,
+  FRAME_VALUE, OPFLAG_INVALID, OPFLAG_SUSPENDS, OP_FLAGS, OP_GAS, OP_INPUTS, OP_OUTPUTS, STATUS_HALT, STATUS_LIMIT, STATUS_OPERATION, STATUS_RETURN, STATUS_REVERT, STATUS_STOP,
 } from "./layout";
 import { OPCODES } from "./bounds";
+import { traceMemory, traceStep } from "./tracing";
 import { returnBytes } from "./execution";
 import {
   add, addmod, byteAt, clz256, copy, div, equals, isZero, less, lessSigned, mod, mul, mulmod, reverse, saturated, sar,
@@ -60,7 +61,9 @@ export function interpret(frame: usize): i32 {
     resumes = true;
   }
   while (true) {
-    if (resumes) resumes = false;
+    if (TRACED) {
+      // A trace shows every step, so each pays and is checked for itself.
+    } else if (resumes) resumes = false;
     else {
       const pc = ip - code;
       const chunk = sections + ((pc >> 6) << 4);
@@ -72,6 +75,16 @@ export function interpret(frame: usize): i32 {
       if (load<u8>(ip) == 0x5b) ip++;
     }
     while (true) {
+      if (TRACED) {
+        if (resumes) resumes = false;
+        else {
+          const op = <u32>load<u8>(ip);
+          if (!traceStep(frame, op, ip - code, sp, gas)) return STATUS_LIMIT;
+          const paid = stepGas(op, <u32>((sp - stack) >> 5), gas);
+          if (paid < 0) return STATUS_HALT;
+          gas = paid;
+        }
+      }
       switch (<u32>load<u8>(ip)) {
         case 0x00:
           store<i64>(frame, gas, FRAME_GAS);
@@ -268,6 +281,7 @@ export function interpret(frame: usize): i32 {
         case 0x37: // CALLDATACOPY
           gas = calldatacopy(frame, sp - 32, sp - 64, sp - 96, gas);
           if (gas < 0) return <i32>-gas;
+          if (TRACED) traceCopy(frame, sp);
           room = wordRoom(load<u32>(frame, FRAME_MEMORY_BYTES));
           sp -= 96;
           ip++;
@@ -280,6 +294,7 @@ export function interpret(frame: usize): i32 {
         case 0x39: // CODECOPY
           gas = codecopy(frame, sp - 32, sp - 64, sp - 96, gas);
           if (gas < 0) return <i32>-gas;
+          if (TRACED) traceCopy(frame, sp);
           room = wordRoom(load<u32>(frame, FRAME_MEMORY_BYTES));
           sp -= 96;
           ip++;
@@ -307,6 +322,7 @@ export function interpret(frame: usize): i32 {
           if (isUndefined(0x3e)) return STATUS_HALT;
           gas = returndatacopy(frame, sp - 32, sp - 64, sp - 96, gas);
           if (gas < 0) return <i32>-gas;
+          if (TRACED) traceCopy(frame, sp);
           room = wordRoom(load<u32>(frame, FRAME_MEMORY_BYTES));
           sp -= 96;
           ip++;
@@ -413,6 +429,7 @@ export function interpret(frame: usize): i32 {
             room = wordRoom(load<u32>(frame, FRAME_MEMORY_BYTES));
           }
           reverse(sp - 64, mem + <usize>offset);
+          if (TRACED) traceMemory(frame, <usize>offset, 32);
           sp -= 64;
           ip++;
           continue;
@@ -424,6 +441,7 @@ export function interpret(frame: usize): i32 {
           if (gas < 0) return <i32>-gas;
           room = wordRoom(load<u32>(frame, FRAME_MEMORY_BYTES));
           store<u8>(mem + <usize>offset, load<u8>(sp - 64));
+          if (TRACED) traceMemory(frame, <usize>offset, 1);
           sp -= 64;
           ip++;
           continue;
@@ -483,6 +501,10 @@ export function interpret(frame: usize): i32 {
           ip++;
           break;
         case 0x5b: // JUMPDEST, fallen into
+          if (TRACED) {
+            ip++;
+            continue;
+          }
           break;
         case 0x5c: // TLOAD
           if (isUndefined(0x5c)) return STATUS_HALT;
@@ -502,6 +524,7 @@ export function interpret(frame: usize): i32 {
           if (isUndefined(0x5e)) return STATUS_HALT;
           gas = mcopy(frame, sp - 32, sp - 64, sp - 96, gas);
           if (gas < 0) return <i32>-gas;
+          if (TRACED) traceCopy(frame, sp);
           room = wordRoom(load<u32>(frame, FRAME_MEMORY_BYTES));
           sp -= 96;
           ip++;
@@ -968,6 +991,22 @@ export function interpret(frame: usize): i32 {
       break;
     }
   }
+}
+
+/** Traced steps only: gas after the constant part of an operation, or a negative number when it cannot run. */
+function stepGas(op: u32, height: u32, gas: i64): i64 {
+  const info = OPCODES + (<usize>op << 3);
+  const flags = <u32>load<u8>(info, OP_FLAGS);
+  const inputs = <u32>load<u8>(info, OP_INPUTS);
+  if (flags & OPFLAG_INVALID || height < inputs || height - inputs + <u32>load<u8>(info, OP_OUTPUTS) > 1024) return -1;
+  // What may suspend pays all of its gas itself.
+  return flags & OPFLAG_SUSPENDS ? gas : gas - <i64>load<u16>(info, OP_GAS);
+}
+
+/** Offset and size of a copy are its first and third operand. */
+function traceCopy(frame: usize, sp: usize): void {
+  const size = saturated(sp - 96);
+  if (size != 0) traceMemory(frame, <usize>saturated(sp - 32), <usize>size);
 }
 
 @inline

@@ -4,13 +4,13 @@ import {
   accountOf, addDelta, codeOf, exists, isCodeless, knowBalance, knowCode, knowNonce, setBalance, setExists, setNonce, touch,
 } from "./accounts";
 import { applyAuthorizations } from "./authorizations";
-import { BLOCK, INPUT, RESULT } from "./bounds";
+import { BLOCK, INPUT, RESULT, RETURNS } from "./bounds";
 import { CONTINUE, delegateOf, transfer } from "./calls";
-import { accountByNonce, beginCreation, collides } from "./creates";
+import { accountByNonce, beginCreation, collides, traceCollision, traceCreation } from "./creates";
 import { NO_CODE } from "./codes";
 import {
   flags, floorGas, intrinsicGas, learned, limited, phase, setCreatedAccount, setFlags, setFloorGas,
-  setIntrinsicGas, setListsSlots, setPhase, setReturnBytes, setTopGas, setTopStatus,
+  returnBytes, setIntrinsicGas, setListsSlots, setPhase, setReturnBytes, setTopGas, setTopStatus,
 } from "./execution";
 import { mark, pushFrame, rewind } from "./frames";
 import {
@@ -31,6 +31,7 @@ import {
 import { settle } from "./settlement";
 import { setBlobHashes } from "./state-operations";
 import { slotOf } from "./slots";
+import { FAILED_FUNDS, FAILED_PRECOMPILE, traceEnter, traceExit, traceFlush } from "./tracing";
 import { add, addCarry, copy, isZero, less, mulSmall, reverse, sub } from "./u256";
 
 export const PHASE_START: u32 = 0;
@@ -314,8 +315,15 @@ function launchCreation(gas: i64): i32 {
   if (berlin) warmAlways(account);
   setPhase(PHASE_SETTLE);
   setReturnBytes(0);
-  if (poor) return finish(STATUS_REVERT, gas);
-  if (collision > 0) return finish(STATUS_HALT, 0);
+  if (TRACED) traceCreation(0xf0, account, creator, VALUE, dataAt(), <usize>load<u32>(INPUT, TX_DATA_BYTES), gas, 0);
+  if (poor) {
+    if (TRACED) traceExit(FAILED_FUNDS, 0, gas, INPUT, 0);
+    return finish(STATUS_REVERT, gas);
+  }
+  if (collision > 0) {
+    if (TRACED) traceCollision();
+    return finish(STATUS_HALT, 0);
+  }
   setCreatedAccount(account);
   mark();
   const begun = beginCreation(
@@ -324,6 +332,14 @@ function launchCreation(gas: i64): i32 {
   if (begun < 0) return STATUS_LIMIT;
   if (begun == 0) return CONTINUE;
   return finish(begun == 1 ? STATUS_STOP : STATUS_REVERT, gas);
+}
+
+/** The word of 20 bytes of an address. */
+function addressAt(bytes: usize, out: usize): void {
+  store<u64>(out, bswap<u64>(load<u64>(bytes, 12)));
+  store<u64>(out, bswap<u64>(load<u64>(bytes, 4)), 8);
+  store<u64>(out, <u64>bswap<u32>(load<u32>(bytes)), 16);
+  store<u64>(out, 0, 24);
 }
 
 function launchCall(gas: i64): i32 {
@@ -361,7 +377,14 @@ function launchCall(gas: i64): i32 {
   if (flags & TXFLAG_SYSTEM && entry == NO_CODE) return finish(STATUS_STOP, gas);
   if (delegate != 0) warmAlways(delegate);
   mark();
-  if (moves && less(from + A_BALANCE, VALUE)) return finish(STATUS_REVERT, gas);
+  if (TRACED) {
+    addressAt(to, A);
+    traceEnter(0xf1, 0, gas, 0, BLOCK + BLOCK_ORIGIN, A, VALUE, dataAt(), <usize>load<u32>(INPUT, TX_DATA_BYTES));
+  }
+  if (moves && less(from + A_BALANCE, VALUE)) {
+    if (TRACED) traceExit(FAILED_FUNDS, 0, gas, INPUT, 0);
+    return finish(STATUS_REVERT, gas);
+  }
   touch(target);
   if (!eip158) setExists(target, true);
   if (moves) {
@@ -371,6 +394,7 @@ function launchCall(gas: i64): i32 {
       addDelta(target, VALUE);
     } else if (!transfer(from, target, VALUE)) {
       rewind();
+      if (TRACED) traceExit(FAILED_FUNDS, 0, gas, INPUT, 0);
       return finish(STATUS_REVERT, gas);
     }
   }
@@ -378,17 +402,21 @@ function launchCall(gas: i64): i32 {
   if (precompile) {
     const left = runPrecompile(<i32>low, dataAt(), size, gas);
     if (limited) return STATUS_LIMIT;
+    if (TRACED) {
+      if (left >= 0) traceExit(0, 0, left, RETURNS, returnBytes);
+      else traceExit(FAILED_PRECOMPILE, 0, 0, RETURNS, 0);
+    }
     if (left >= 0) return finish(STATUS_STOP, left);
     rewind();
     return finish(STATUS_HALT, 0);
   }
-  if (entry == NO_CODE) return finish(STATUS_STOP, gas);
+  if (entry == NO_CODE) {
+    if (TRACED) traceExit(0, 0, gas, RETURNS, 0);
+    return finish(STATUS_STOP, gas);
+  }
   const child = pushFrame(entry, 0, flags & TXFLAG_STATIC ? FLAG_STATIC : 0, target, dataAt(), size, gas, 0);
   if (child == 0) return STATUS_LIMIT;
-  store<u64>(child, low, FRAME_ADDRESS);
-  store<u64>(child, bswap<u64>(load<u64>(to, 4)), FRAME_ADDRESS + 8);
-  store<u64>(child, <u64>bswap<u32>(load<u32>(to)), FRAME_ADDRESS + 16);
-  store<u64>(child, 0, FRAME_ADDRESS + 24);
+  addressAt(to, child + FRAME_ADDRESS);
   copy(BLOCK + BLOCK_ORIGIN, child + FRAME_CALLER);
   copy(VALUE, child + FRAME_VALUE);
   return CONTINUE;
@@ -411,6 +439,7 @@ export function advance(): i32 {
     case PHASE_SETTLE: {
       const status = settle();
       if (status == CONTINUE) {
+        if (TRACED) traceFlush();
         setPhase(PHASE_DONE);
         return RUN_DONE;
       }

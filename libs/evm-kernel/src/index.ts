@@ -9,6 +9,7 @@ export type {
   KernelEffects,
   KernelOptions,
   KernelOutcome,
+  KernelTrace,
   Miss,
   MissPolicy,
   PrecompileHost,

@@ -62,7 +62,7 @@ class WasmKernel implements Kernel {
 
   constructor(options: KernelOptions) {
     this.options = options;
-    this.exports = instantiate(kernelModule(), {
+    this.exports = instantiate(kernelModule(options.trace === undefined ? "plain" : "traced"), {
       env: {
         abort: () => {
           throw new KernelError("state", "the kernel aborted");
@@ -71,6 +71,7 @@ class WasmKernel implements Kernel {
       host: {
         precompile: this.precompile,
         prepare: (entry: number) => options.prepare?.(entry, this.rules!),
+        trace: this.trace,
       },
     }) as KernelExports;
     const kernel = this.exports;
@@ -125,6 +126,11 @@ class WasmKernel implements Kernel {
     return result.gas;
   };
 
+  private readonly trace = (at: number, size: number): boolean => {
+    this.refresh();
+    return this.options.trace!.write(this.heap.subarray(at, at + size));
+  };
+
   setBlock(context: BlockContext): void {
     this.refresh();
     const { rules } = context;
@@ -166,6 +172,7 @@ class WasmKernel implements Kernel {
       this.forgetCodes();
     if (this.saved === 0) this.freeIndices.push(...this.initcodeIndices.splice(0));
     this.exports.begin();
+    if (this.options.trace !== undefined) this.exports.startTrace(this.options.trace.memory);
     this.collected = 0;
   }
 

@@ -23,6 +23,14 @@ export type PrecompileHost = (
 /** What an absent slot means: `suspend` asks the host, `zero` takes it for zero (resident state). */
 export type MissPolicy = "suspend" | "zero";
 
+/** Takes the trace of every execution (format: libs/evm-trace), whole records in order. */
+export interface KernelTrace {
+  /** Record what is written to memory as well. */
+  memory: boolean;
+  /** `records` is a view, valid during the call. False when no more is taken: the run then ends with `limit`. */
+  write(records: Uint8Array): boolean;
+}
+
 /** Bounds. Reserved as address space; the operating system commits pages as they are touched. */
 export interface KernelOptions {
   readonly precompile: PrecompileHost;
@@ -43,6 +51,8 @@ export interface KernelOptions {
    * `install` a function for the entry. How the engine that compiles everything sees initcode. Absent: not called.
    */
   readonly prepare?: (entry: number, rules: BlockRules) => void;
+  /** Traces executions, interpreted all of them; each starts a trace. Absent: no trace, at no cost. */
+  readonly trace?: KernelTrace;
   /** Secret of the hash tables; random by default. */
   readonly seed?: Uint8Array;
 }

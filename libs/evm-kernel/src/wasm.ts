@@ -74,6 +74,7 @@ export interface KernelExports {
   isTemporary(entry: number): number;
   setPrepares(wanted: boolean): void;
   precompileOutput(size: number): void;
+  startTrace(withMemory: boolean): number;
   block(): number;
   result(): number;
   missAt(): number;
@@ -83,12 +84,18 @@ export interface KernelExports {
   scratch(): number;
 }
 
-const KERNEL = new URL("../build/kernel.wasm", import.meta.url);
-let compiled: object | undefined;
+/** The kernel, and the same with every step told to the host's `trace`. */
+const KERNELS = {
+  plain: new URL("../build/kernel.wasm", import.meta.url),
+  traced: new URL("../build/kernel-traced.wasm", import.meta.url),
+} as const;
+const modules = new Map<string, object>();
 
-/** The kernel's module, compiled once per thread. Throws KernelError when it was not built. */
-export function kernelModule(path: URL | string = KERNEL): object {
-  if (compiled !== undefined) return compiled;
+/** A module of the kernel, compiled once per thread. Throws KernelError when it was not built. */
+export function kernelModule(build: keyof typeof KERNELS = "plain"): object {
+  const known = modules.get(build);
+  if (known !== undefined) return known;
+  const path = KERNELS[build];
   let code: Uint8Array<ArrayBuffer>;
   try {
     code = new Uint8Array(readFileSync(path));
@@ -98,7 +105,9 @@ export function kernelModule(path: URL | string = KERNEL): object {
       `the EVM kernel is not built (${String(path)}): run \`npm run setup\`. ${String(cause)}`,
     );
   }
-  return (compiled = new WebAssembly.Module(code));
+  const compiled = new WebAssembly.Module(code);
+  modules.set(build, compiled);
+  return compiled;
 }
 
 export function instantiate(module: object, imports: object): unknown {

@@ -86,6 +86,7 @@ async function traceCall(
       trace: {
         memory: options.memory ?? true,
         maxBytes: options.maxBytes ?? 1 << 24,
+        restart: () => {},
         write: (records) => void (trace = records.slice()),
       },
     },

@@ -83,6 +83,7 @@ export class Tracer {
     const trace: TraceSink = {
       memory: request.memory !== 0,
       maxBytes: maxTraceBytes,
+      restart: () => void (chunks.length = 0),
       write: (records) => void chunks.push(records.slice()),
     };
     const height = request.height >= 0 ? request.height : await reads.commonHeight();
