@@ -18,6 +18,7 @@ import { AccessSet } from "./access-set.ts";
 import { BatchDraft, KeyScratch, TransferAccess } from "./batch-draft.ts";
 import { CodelessSet } from "./codeless-set.ts";
 import { CodeCache, CommittedView } from "./committed-view.ts";
+import { PackedSimulations } from "./packed-simulations.ts";
 import { ProfileStrategy } from "./profile-strategy.ts";
 import { recoverHere, type SenderRecovery } from "./sender-recovery.ts";
 import type { SlotSource } from "./slot-source.ts";
@@ -77,6 +78,13 @@ interface GeneralRow {
   readonly accesses: AccessSet;
 }
 
+/** An access set, however it was found. */
+interface Accesses {
+  readonly count: number;
+  readonly keys: Uint8Array;
+  readonly kinds: Uint8Array;
+}
+
 export class BatchAnalyzer {
   readonly counters: AnalyzerCounters = {
     transactions: 0,
@@ -98,6 +106,7 @@ export class BatchAnalyzer {
   private readonly now: () => number;
   private readonly keyScratch = new KeyScratch();
   private readonly transfers = new TransferAccesses();
+  private readonly packed: PackedSimulations | undefined;
   private sliceEndMs = 0;
 
   constructor(options: BatchAnalyzerOptions) {
@@ -108,6 +117,21 @@ export class BatchAnalyzer {
     this.profiles = options.profiles ?? new ProfileStrategy();
     this.simulation = new SimulationStrategy(options.engine ?? createReferenceEngine());
     this.strategies = [declaredAccesses, this.profiles, this.simulation];
+    const { engine, source } = options;
+    if (engine?.simulation !== undefined) {
+      const { simulation } = engine;
+      const { view, now } = this;
+      this.packed = new PackedSimulations({
+        simulation,
+        source,
+        view,
+        now,
+        yieldTurn: () => this.yieldTurn(),
+        counted: (gas) => {
+          this.simulation.gas += gas;
+        },
+      });
+    }
   }
 
   /**
@@ -125,10 +149,13 @@ export class BatchAnalyzer {
     draft.fill(batch, recovered, rules.chainId, beneficiary, slotIds);
     const unknown = this.unknownRecipients(draft);
     if (unknown.length > 0) await this.resolveRecipients(draft, unknown);
-    const general = this.generalRows(draft);
+    const rows = this.generalRows(draft);
+    const packed = await this.simulate(draft, rows);
+    const general = rows.filter((row) => !packed.has(row)).map((row) => this.generalRow(draft, row));
     if (general.length > 0) await this.findAccesses(general);
-    this.count(draft, general.length);
-    return this.finish(draft, general, term, streamSeq);
+    this.count(draft, rows.length);
+    for (const { row, accesses } of general) packed.set(row, accesses);
+    return this.finish(draft, rows, packed, term, streamSeq);
   }
 
   private async recover(batch: Message<typeof TxBatch>): Promise<RecoveredColumn> {
@@ -168,15 +195,33 @@ export class BatchAnalyzer {
     }
   }
 
-  private generalRows(draft: BatchDraft): GeneralRow[] {
-    const rows: GeneralRow[] = [];
-    for (let row = 0; row < draft.rows; row++) {
-      if (draft.verdicts[row] !== Reason.none || draft.shapes[row] === Shape.transfer) continue;
-      const sender = draft.senders.slice(row * 20, row * 20 + 20);
-      const transaction = toExecutable(decodeTransaction(bytesAt(draft.raw, row)), sender);
-      rows.push({ row, transaction, accesses: new AccessSet() });
-    }
+  /** Rows that are valid and no transfers, ascending. */
+  private generalRows(draft: BatchDraft): number[] {
+    const rows: number[] = [];
+    for (let row = 0; row < draft.rows; row++)
+      if (draft.verdicts[row] === Reason.none && draft.shapes[row] !== Shape.transfer) rows.push(row);
     return rows;
+  }
+
+  private generalRow(draft: BatchDraft, row: number): GeneralRow {
+    const sender = draft.senders.slice(row * 20, row * 20 + 20);
+    const transaction = toExecutable(decodeTransaction(bytesAt(draft.raw, row)), sender);
+    return { row, transaction, accesses: new AccessSet() };
+  }
+
+  /** Access sets of the rows that the engine simulates without objects. */
+  private async simulate(draft: BatchDraft, rows: readonly number[]): Promise<Map<number, Accesses>> {
+    const { packed } = this;
+    if (packed === undefined || rows.length === 0) return new Map();
+    const found: Map<number, Accesses> = await packed.find(draft, rows, this.context());
+    let declared = 0;
+    for (const [row, { count }] of found) {
+      this.counters.simulation++;
+      // Too much to declare: found out once more, and dealt with, on the other way.
+      if (count > MAX_TRANSACTION_ACCESSES || declared + count > MAX_MESSAGE_ACCESSES) found.delete(row);
+      else declared += count;
+    }
+    return found;
   }
 
   private async findAccesses(rows: readonly GeneralRow[]): Promise<void> {
@@ -259,7 +304,8 @@ export class BatchAnalyzer {
 
   private finish(
     draft: BatchDraft,
-    general: readonly GeneralRow[],
+    general: readonly number[],
+    accesses: ReadonlyMap<number, Accesses>,
     term: number,
     streamSeq: number,
   ): Message<typeof Analyzed> {
@@ -278,22 +324,25 @@ export class BatchAnalyzer {
       hashes,
       raw,
     };
-    const accesses =
+    const packed =
       general.length === 0 && draft.candidateCount === draft.rows
         ? this.transfers.of(draft)
-        : this.joined(draft, general);
-    return { term, streamSeq, ...columns, ...accesses };
+        : this.joined(
+            draft,
+            general.map((row) => accesses.get(row)!),
+          );
+    return { term, streamSeq, ...columns, ...packed };
   }
 
   /** Accesses of transfers and others in the order of the rows. */
-  private joined(draft: BatchDraft, general: readonly GeneralRow[]): AccessColumns {
+  private joined(draft: BatchDraft, general: readonly Accesses[]): AccessColumns {
     const { rows, shapes, verdicts } = draft;
-    const generalCount = general.reduce((n, g) => n + g.accesses.count, 0);
+    const generalCount = general.reduce((n, g) => n + g.count, 0);
     const keys = new Uint8Array(generalCount * SLOT_KEY_BYTES);
     const generalHi = new Uint32Array(generalCount);
     const generalLo = new Uint32Array(generalCount);
     let at = 0;
-    for (const { accesses } of general) {
+    for (const accesses of general) {
       keys.set(accesses.keys, at * SLOT_KEY_BYTES);
       at += accesses.count;
     }
@@ -320,7 +369,7 @@ export class BatchAnalyzer {
           kinds[end] = TRANSFER_KINDS[i]!;
         }
       } else if (verdicts[row] === Reason.none) {
-        const { accesses } = general[nextGeneral++]!;
+        const accesses = general[nextGeneral++]!;
         kinds.set(accesses.kinds, end);
         for (let i = 0; i < accesses.count; i++, end++, fromGeneral++) {
           hi[end] = generalHi[fromGeneral]!;

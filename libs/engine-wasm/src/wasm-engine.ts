@@ -23,6 +23,7 @@ import { SLOT_KEY_BYTES, WORD_BYTES } from "@velarium/slots";
 import { Execution } from "./execution.ts";
 import { DEFAULT_PARKED_BYTES, type WasmEngineOptions } from "./options.ts";
 import { KernelPath } from "./packed-path.ts";
+import { KernelSimulation } from "./packed-simulation.ts";
 import { type CodeReport, createEngineStats, type EngineStats, type FallbackReason } from "./stats.ts";
 import { TracedEngine } from "./traced-engine.ts";
 
@@ -49,6 +50,7 @@ export class WasmEngine implements Engine {
   readonly stats: EngineStats = createEngineStats();
   readonly kernel: Kernel;
   readonly packed: KernelPath;
+  readonly simulation: KernelSimulation;
   private readonly reference: Engine;
   /** Made when a trace is first asked for. */
   private traced: TracedEngine | undefined;
@@ -73,7 +75,9 @@ export class WasmEngine implements Engine {
     });
     const { kernel, stats, keepsEmptyAccounts } = this;
     const enter = (context: BlockContext): void => this.enter(context);
-    this.packed = new KernelPath({ kernel, stats, keepsEmptyAccounts, enter });
+    const parts = { kernel, stats, keepsEmptyAccounts, enter };
+    this.packed = new KernelPath(parts);
+    this.simulation = new KernelSimulation(parts);
   }
 
   execute(

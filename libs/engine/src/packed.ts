@@ -45,3 +45,35 @@ export interface PackedPath {
     beneficiaryKey: Uint32Array,
   ): boolean;
 }
+
+/** What a simulation lacks, borrowed: a slot by its key of 56 bytes, or a code by the first 28 bytes of its hash. */
+export interface PackedMiss {
+  readonly kind: "slot" | "code";
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Simulations straight from raw transactions: what `simulateTransaction` does, without objects and without waiting. A
+ * simulation that lacks something is simply begun again when it is there.
+ */
+export interface PackedSimulation {
+  /** Whether the simulation that is done succeeded. */
+  readonly status: 0 | 1;
+  /** Gas that it used. */
+  readonly gasUsed: number;
+  /** Accesses of the simulation that is done: keys of 56 bytes from `keysAt` of `bytes`, one kind each from `kindsAt`. */
+  readonly bytes: Uint8Array;
+  readonly count: number;
+  readonly keysAt: number;
+  readonly kindsAt: number;
+
+  open(context: BlockContext): void;
+  /** False: not a transaction for this way. */
+  begin(raw: Uint8Array, scan: TxScan, senders: Uint8Array, senderAt: number): boolean;
+  /** Values at hand: packed keys of 56 bytes, words of 32. */
+  preload(count: number, keys: Uint8Array, words: Uint8Array): void;
+  /** `done`, or what is missing; undefined: this way cannot run it. */
+  run(): "done" | PackedMiss | undefined;
+  /** Answers what was missing; `run` again. */
+  supply(miss: PackedMiss, value: Uint8Array): void;
+}

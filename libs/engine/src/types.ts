@@ -1,6 +1,6 @@
 import type { BlockRules, SystemCall } from "@velarium/chain-rules";
 import type { AccessKind } from "@velarium/slots";
-import type { PackedPath } from "./packed.ts";
+import type { PackedPath, PackedSimulation } from "./packed.ts";
 
 /** Everything a transaction may observe of its block except state. */
 export interface BlockContext {
@@ -175,6 +175,7 @@ export interface Engine {
   readonly name: string;
   /** A way without objects for ordinary transactions, where the engine has one. */
   readonly packed?: PackedPath | undefined;
+  readonly simulation?: PackedSimulation | undefined;
   execute(
     context: BlockContext,
     transaction: ExecutableTransaction,
