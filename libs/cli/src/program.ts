@@ -1,6 +1,7 @@
 /** All commands, with what they share: --json, --config, help with examples, exit codes. */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { analyzeCommand } from "./commands/analyze.ts";
 import { benchCommand } from "./commands/bench.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { conformanceCommand } from "./commands/conformance.ts";
@@ -37,6 +38,7 @@ export function createProgram(): Command {
     statusCommand(),
     engineCommand(),
     doctorCommand(),
+    analyzeCommand(),
     benchCommand(),
     conformanceCommand(),
     serviceCommand(),

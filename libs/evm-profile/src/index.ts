@@ -9,6 +9,24 @@ export {
   evaluateAccesses,
 } from "./evaluate/evaluate.ts";
 export { UNKNOWN_REASONS, type UnknownReason } from "./evaluate/unknown.ts";
+export { type Graph, type GraphOptions, graphOf } from "./graph/svg.ts";
 export { AccessPredictor, type AccessPredictorOptions, type PredictorCounters } from "./predict.ts";
+export { compacted } from "./profile/compact.ts";
 export * from "./profile/format.ts";
-export { type AnalysisOptions, analyzeCode, analyzeFunction, analyzeSelector } from "./symbolic/analyze.ts";
+export {
+  ProfileError,
+  profileFromJson,
+  profileFromText,
+  profileToJson,
+  profileToText,
+} from "./profile/json.ts";
+export { selectorOf, signatureOf } from "./profile/signatures.ts";
+export { profileLines, selectorName } from "./profile/words.ts";
+export {
+  type AnalysisOptions,
+  analyzeCode,
+  analyzeFunction,
+  analyzeSelector,
+  blocksOf,
+  selectorsOf,
+} from "./symbolic/analyze.ts";

@@ -65,6 +65,13 @@ export function analyzeSelector(
   return new Explorer(fn, code, selector, { budget, ...(doomed ? { doomed } : {}) }).profile();
 }
 
+/** Blocks that calls with a selector can go through. */
+export function blocksOf(fn: IrFunction, code: Uint8Array, selector: number): ReadonlySet<number> {
+  const explorer = new Explorer(fn, code, selector);
+  explorer.profile();
+  return explorer.visited;
+}
+
 /** Profiles of all functions of a code. */
 export function analyzeFunction(
   fn: IrFunction,

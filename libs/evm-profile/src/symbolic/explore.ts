@@ -7,12 +7,15 @@
 import type { Edge, Instruction, IrFunction, Terminator } from "@velarium/evm-ir";
 import { BOUNDARY_INPUTS, boundaryHasResult } from "@velarium/evm-ir";
 import { doomedBlocks } from "../evaluate/doomed.ts";
+import { compacted } from "../profile/compact.ts";
+import { withDeltas } from "../profile/deltas.ts";
 import {
   type Bytes,
   type CallOperation,
   ENVIRONMENT,
   type ExpressionId,
   NO_CALLDATA,
+  OTHER_SELECTOR,
   type ProfileUnknown,
   type PureOperation,
   type Segment,
@@ -67,6 +70,8 @@ export class Explorer {
   readonly expressions: Expressions;
   /** The dispatcher has compared the selector with a constant and found it. */
   matched = false;
+  /** Blocks that some path went through. */
+  readonly visited = new Set<number>();
   private readonly fn: IrFunction;
   private readonly code: Uint8Array;
   private readonly selector: number;
@@ -103,12 +108,8 @@ export class Explorer {
     if (this.isEmpty) this.matched = true;
     const root = this.segmentFrom(state);
     const { all } = this.expressions;
-    return {
-      selector: this.matched ? this.selector : -1,
-      expressions: all,
-      segments: this.segments.all,
-      root,
-    };
+    const selector = this.matched ? this.selector : OTHER_SELECTOR;
+    return withDeltas(compacted({ selector, expressions: all, segments: this.segments.all, root }));
   }
 
   private get isEmpty(): boolean {
@@ -143,6 +144,7 @@ export class Explorer {
   private runBlock(state: PathState, steps: Step[]): SegmentId | undefined {
     const { budget } = this;
     const block = this.fn.blocks[state.block]!;
+    this.visited.add(block.id);
     if (state.visit(block.id) > budget.visits) throw new Unknown("loop");
     if (this.paths > budget.paths) throw new Unknown("paths");
     this.instructions += block.instructions.length + 1;
@@ -243,6 +245,11 @@ export class Explorer {
     const zero = this.segmentFrom(other);
     // Both ways come to the same: the condition does not matter.
     if (nonzero === zero) return this.segments.prepend(steps, nonzero);
+    const nonzeroFails = this.segments.onlyFails(nonzero);
+    if (nonzeroFails || this.segments.onlyFails(zero)) {
+      const guard: Step = { kind: "guard", condition, holds: !nonzeroFails };
+      return this.segments.prepend([...steps, guard], nonzeroFails ? zero : nonzero);
+    }
     return this.segments.intern({ steps, end: { kind: "branch", condition, nonzero, zero } });
   }
 

@@ -14,6 +14,12 @@ export class SegmentTable {
     return this.all.length - 1;
   }
 
+  /** Nothing is touched before it fails. */
+  onlyFails(id: SegmentId): boolean {
+    const { steps, end } = this.all[id]!;
+    return end.kind === "revert" && steps.every(({ kind }) => kind === "guard");
+  }
+
   /** `steps` before what segment `id` does. */
   prepend(steps: readonly Step[], id: SegmentId): SegmentId {
     if (steps.length === 0) return id;

@@ -1,0 +1,166 @@
+import { describe, expect, it } from "@jest/globals";
+import { encodeCall, pair, token } from "@velarium/contracts";
+import { keccak256 } from "@velarium/engine";
+import { buildFunction } from "@velarium/evm-ir";
+import {
+  AccessPredictor,
+  analyzeFunction,
+  applyProfiles,
+  CodePrograms,
+  evaluateAccesses,
+  ProfileError,
+  ProfileStore,
+  profileFromJson,
+  profileFromText,
+  profileLines,
+  profileToJson,
+  profileToText,
+  type SelectorProfile,
+  selectorOf,
+} from "../src/index.ts";
+import { kindsOf, realKinds, uncovered } from "./access-kinds.ts";
+import { account, callOf, context, MemoryChain, rules, word } from "./memory-chain.ts";
+
+const [ALICE, BOB, TOKEN, OTHER, PAIR] = [1, 2, 3, 4, 5].map(account) as [
+  Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array,
+]; // biome-ignore format: one line
+
+const mapping = (slot: number, ...keys: Uint8Array[]): Uint8Array =>
+  keys.reduce((base, key) => keccak256(Buffer.concat([word(key), base])), word(BigInt(slot)));
+
+const balances = token.storage["balanceOf"]!.slot;
+const allowances = token.storage["allowance"]!.slot;
+
+function tokens(): MemoryChain {
+  const chain = new MemoryChain().fund(ALICE, 10n ** 18n).fund(BOB, 10n ** 18n);
+  for (const address of [TOKEN, OTHER]) {
+    chain.deploy(address, token.runtime);
+    for (const owner of [ALICE, BOB, PAIR]) chain.put(address, mapping(balances, owner), 10n ** 12n);
+    chain.put(address, mapping(allowances, ALICE, PAIR), 10n ** 9n);
+    chain.put(address, mapping(allowances, ALICE, BOB), 10n ** 9n);
+  }
+  return chain
+    .deploy(PAIR, pair.runtime)
+    .put(PAIR, word(0n), TOKEN)
+    .put(PAIR, word(1n), OTHER)
+    .put(PAIR, word(2n), ((10n ** 12n) << 112n) | (10n ** 12n));
+}
+
+const functionOf = (code: Uint8Array) => {
+  const built = buildFunction(code, rules);
+  if (!built.ok) throw new Error(`not built: ${built.exceeded}`);
+  return built.function;
+};
+
+const CALLS = [
+  ["transfer", callOf(ALICE, TOKEN, encodeCall(token, "transfer(address,uint256)", [BOB, 5n]))],
+  ["transfer to oneself", callOf(ALICE, TOKEN, encodeCall(token, "transfer(address,uint256)", [ALICE, 5n]))],
+  ["transfer beyond the balance", callOf(ALICE, TOKEN, encodeCall(token, "transfer(address,uint256)", [BOB, 1n << 200n]))],
+  ["approve", callOf(ALICE, TOKEN, encodeCall(token, "approve(address,uint256)", [BOB, 5n]))],
+  ["transferFrom", callOf(BOB, TOKEN, encodeCall(token, "transferFrom(address,address,uint256)", [ALICE, BOB, 5n]))],
+  ["swap of the first", callOf(ALICE, PAIR, encodeCall(pair, "swapExactIn(address,uint256,uint256,address)", [TOKEN, 1000n, 1n, BOB]))],
+  ["swap of the second", callOf(ALICE, PAIR, encodeCall(pair, "swapExactIn(address,uint256,uint256,address)", [OTHER, 1000n, 1n, ALICE]))],
+] as const; // biome-ignore format: a table
+
+describe.each(CALLS)("%s", (_name, transaction) => {
+  it("is covered by profiles and by evaluation", async () => {
+    const state = tokens();
+    const { kinds: real } = await realKinds(transaction, state);
+    const profiles = new ProfileStore(rules, buildFunction);
+    const programs = new CodePrograms(rules, buildFunction);
+    for (const found of [
+      await applyProfiles(context, transaction, { profiles, state, readsState: true }),
+      await evaluateAccesses(context, transaction, { programs, state }),
+    ])
+      expect(uncovered(kindsOf(found), real)).toEqual([]);
+  });
+});
+
+describe("profiles", () => {
+  const read = (name: string, profile: SelectorProfile): string[] =>
+    profile.segments
+      .flatMap(({ steps }) => steps)
+      .flatMap((step) => (step.kind === name ? [JSON.stringify(step)] : []));
+  const { selectors } = analyzeFunction(functionOf(token.runtime), token.runtime);
+  const transfer = selectors.find(({ selector }) => selector === selectorOf("transfer(address,uint256)"))!;
+
+  it("name every function of the contract, what else may come, and nothing else", () => {
+    const known = Object.values(token.selectors).map((bytes) =>
+      new DataView(bytes.slice().buffer).getUint32(0),
+    );
+    expect(
+      selectors
+        .map(({ selector }) => selector)
+        .filter((s) => s >= 0)
+        .sort(),
+    ).toEqual(known.sort());
+    expect(selectors.map(({ selector }) => selector).filter((s) => s < 0)).toEqual([-1, -2]);
+  });
+
+  it("need no state for a transfer: slots follow from calldata and caller", async () => {
+    const profiles = new ProfileStore(rules, buildFunction);
+    const [, transaction] = CALLS[0];
+    const state = tokens();
+    const alone = await applyProfiles(context, transaction, { profiles, state, readsState: false });
+    expect(uncovered(kindsOf(alone), (await realKinds(transaction, state)).kinds)).toEqual([]);
+  });
+
+  it("prove the credit of a transfer blind, and the debit not", () => {
+    const writes = read("write", transfer).map((text) => JSON.parse(text) as { delta?: { needs: string[] } });
+    expect(writes.map(({ delta }) => delta?.needs)).toEqual([
+      undefined,
+      ["nonzero", "nooverflow", "amount", "distinct"],
+    ]);
+  });
+
+  it("are written in words", () => {
+    const lines = profileLines(transfer);
+    expect(lines[0]).toBe("0xa9059cbb transfer(address,uint256)");
+    expect(lines).toContain(`  v0 = read slot map ${balances}[caller]`);
+    expect(lines.some((line) => line.startsWith(`  add arg 1 to slot map ${balances}[address(arg 0)]`))).toBe(
+      true,
+    );
+  });
+
+  it("come back from JSON, and only when they are whole", () => {
+    const text = profileToText(transfer);
+    expect(profileFromText(text)).toEqual(transfer);
+    const json = profileToJson(transfer) as Record<string, unknown[]>;
+    const broken = [
+      { ...json, version: 99 },
+      { ...json, root: 5000 },
+      { ...json, expressions: json["expressions"]!.slice(0, 3) },
+      { ...json, expressions: json["expressions"]!.toReversed() },
+      { ...json, segments: [{ steps: [], end: { kind: "branch", condition: 0, nonzero: 0, zero: 0 } }] },
+      { ...json, segments: [{ steps: [{ kind: "run" }], end: { kind: "revert" } }] },
+    ];
+    for (const each of broken) expect(() => profileFromJson(each)).toThrow(ProfileError);
+    expect(() => profileFromText("{")).toThrow(ProfileError);
+  });
+});
+
+describe("a predictor", () => {
+  it("assumes that guards hold: an allowance that comes earlier in the block", async () => {
+    const [, transaction] = CALLS[4];
+    const before = tokens().put(TOKEN, mapping(allowances, ALICE, BOB), 0n);
+    const predictor = new AccessPredictor({ build: buildFunction });
+    const found = await predictor.predict(context, transaction, before);
+    expect(uncovered(kindsOf(found), (await realKinds(transaction, tokens())).kinds)).toEqual([]);
+    expect(predictor.counters).toMatchObject({ applied: 1, evaluated: 0 });
+  });
+
+  it("says that it does not know", async () => {
+    const spins = Uint8Array.from(Buffer.from("5b60003560005500", "hex"));
+    const turns = Uint8Array.from(Buffer.from("5b600056", "hex"));
+    const state = new MemoryChain()
+      .fund(ALICE, 10n ** 18n)
+      .deploy(TOKEN, turns)
+      .deploy(OTHER, spins);
+    const predictor = new AccessPredictor({ build: buildFunction, evaluationSteps: 1000 });
+    const found = await predictor.predict(context, callOf(ALICE, TOKEN, Uint8Array.of(1, 2, 3, 4)), state);
+    expect(found).toEqual({ known: false, reason: "steps" });
+    expect(predictor.counters.unknown.get("steps")).toBe(1);
+    const creation = { ...callOf(ALICE, TOKEN, new Uint8Array(0)), to: undefined };
+    expect((await predictor.predict(context, creation, state)).known).toBe(false);
+  });
+});
