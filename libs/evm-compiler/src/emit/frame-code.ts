@@ -51,11 +51,15 @@ export class FrameCode {
   readonly locals: FrameLocals;
   readonly outlined: OutlinedFunctions;
   readonly kernel: (name: KernelFunction) => number;
+  /** Multiplications in the function. */
+  readonly multiplications: number;
   readonly #assignment: Assignment;
   readonly #immediates: readonly ImmediatePlace[];
   readonly #constants = new Map<ValueId, Word>();
   /** Locals that immediates are loaded into, by use. */
   readonly #immediateLocals: number[][] = [];
+  /** Immediates that are loaded once, when the function is entered. */
+  readonly #heldImmediates = new Map<number, readonly number[]>();
 
   constructor(options: FrameCodeOptions) {
     const { code } = options;
@@ -66,6 +70,10 @@ export class FrameCode {
     this.#assignment = options.assignment;
     this.#immediates = options.immediates;
     this.scratch = new Scratch(code);
+    this.multiplications = options.ir.blocks.reduce(
+      (sum, { instructions }) => sum + instructions.filter(({ op }) => op === "mul").length,
+      0,
+    );
     this.locals = {
       frame: 0,
       stack: code.local(I32),
@@ -89,6 +97,17 @@ export class FrameCode {
     this.loadField(layout.FRAME_POINT);
     code.set(locals.point);
     this.reloadMemorySize();
+    for (const [index, held] of this.#heldImmediates) this.#fillImmediate(index, held);
+  }
+
+  /** Has an immediate loaded on entry: for those that loops use. Before `enter`. */
+  holdImmediate(index: number): void {
+    if (this.#heldImmediates.has(index)) return;
+    const count = this.#immediates[index]!.size === 20 ? 3 : LIMBS;
+    this.#heldImmediates.set(
+      index,
+      Array.from({ length: count }, () => this.code.local(I64)),
+    );
   }
 
   // ---- Fields of the frame
@@ -153,10 +172,17 @@ export class FrameCode {
   }
 
   #loadImmediate(index: number, use: number): Word {
+    const held = this.#heldImmediates.get(index);
+    if (held !== undefined) return held;
+    const all = (this.#immediateLocals[use] ??= Array.from({ length: LIMBS }, () => this.code.local(I64)));
+    const locals = this.#immediates[index]!.size === 20 ? all.slice(0, 3) : all;
+    this.#fillImmediate(index, locals);
+    return locals;
+  }
+
+  #fillImmediate(index: number, locals: readonly number[]): void {
     const { code } = this;
     const { pc, size } = this.#immediates[index]!;
-    const all = (this.#immediateLocals[use] ??= Array.from({ length: LIMBS }, () => code.local(I64)));
-    const locals = size === 20 ? all.slice(0, 3) : all;
     const at = this.scratch.i32(0);
     this.loadField(layout.FRAME_CODE);
     // The last byte of the word is the last of the data; what stands before 20 bytes of data is cut off.
@@ -170,7 +196,6 @@ export class FrameCode {
       code.op(OP.i64And);
       code.set(locals[2]!);
     }
-    return locals;
   }
 
   /** Is the result of an instruction needed at all? */
@@ -182,14 +207,14 @@ export class FrameCode {
   target(result: ValueId): readonly number[] {
     const limbs = this.#assignment.limbs[result];
     if (limbs !== undefined) return limbs;
-    return [this.scratch.i64(15)];
+    return [this.scratch.i64(20)];
   }
 
   /** Completes a result that was written to `target`. */
   finish(result: ValueId): void {
     const truth = this.#assignment.truth[result]!;
     if (truth === -1) return;
-    this.code.get(this.scratch.i64(15));
+    this.code.get(this.scratch.i64(20));
     this.code.op(OP.i32WrapI64);
     this.code.set(truth);
   }

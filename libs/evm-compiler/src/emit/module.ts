@@ -72,6 +72,9 @@ function usedFunctions(_ir: IrFunction): KernelFunction[] {
   return Object.keys(KERNEL_FUNCTIONS) as KernelFunction[];
 }
 
+/** Uses of immediates in loops for which they are loaded on entry, which costs every call and locals. */
+const MAX_HELD_IMMEDIATES = 16;
+
 /** In `FRAME_POINT`: the kernel is at an operation that the frame does not come back from. */
 const POINT_OF_NO_RETURN = 0x7fffffff;
 
@@ -81,6 +84,7 @@ class FunctionWriter {
   /** Position of the boundary before a block; -1 for others. */
   readonly #boundaryBefore: Int32Array;
   readonly #touches: TouchPlan;
+  #held = 0;
 
   constructor(frame: FrameCode, plan: FlowPlan) {
     this.#frame = frame;
@@ -122,6 +126,9 @@ class FunctionWriter {
 
   /** First thing in the function, before any node. */
   enter(): void {
+    for (const { id, instructions } of this.#frame.ir.blocks) {
+      if (this.#plan.inLoop[id] === 1) for (const { args } of instructions) this.#holdImmediates(args);
+    }
     this.#frame.enter();
     const { code, ir, locals } = this.#frame;
     if (!ir.blocks.some(({ terminator }) => terminator.kind === "selfdestruct")) return;
@@ -131,6 +138,16 @@ class FunctionWriter {
     code.if();
     this.#frame.returnStatus(layout.STATUS_OPERATION);
     code.end();
+  }
+
+  #holdImmediates(args: readonly ValueId[]): void {
+    for (const arg of args) {
+      const definition = this.#frame.ir.values[arg]!;
+      if (definition.kind === "immediate" && this.#held < MAX_HELD_IMMEDIATES) {
+        this.#frame.holdImmediate(definition.index);
+        this.#held++;
+      }
+    }
   }
 
   #stub(block: Block): readonly Step[] {

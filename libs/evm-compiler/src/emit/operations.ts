@@ -38,8 +38,10 @@ export interface AccessSite {
 
 type Emit = (frame: FrameCode, instruction: Instruction, site: AccessSite | undefined) => void;
 
-/** Products of two limbs that may stand at a use; longer multiplications are called. */
-const INLINE_PRODUCTS = 3;
+/** Products of two limbs that may stand at a use; longer multiplications are called... */
+const INLINE_PRODUCTS = 1;
+/** ...unless the function has no more of them than this: a call costs a third of a multiplication. */
+const FEW_MULTIPLICATIONS = 8;
 
 export function emitInstruction(
   frame: FrameCode,
@@ -103,9 +105,24 @@ function callOutlined(frame: FrameCode, name: Outlined, a: Word, b: Word, target
 }
 
 const multiply = pure((frame, [a, b], target) => {
-  if (fullProducts(a!, b!, target.length) <= INLINE_PRODUCTS) emitMul(frame.scratch, a!, b!, target);
+  const limit = frame.multiplications <= FEW_MULTIPLICATIONS ? LIMBS * LIMBS : INLINE_PRODUCTS;
+  const [power, value] = powerOfTwo(a!, b!);
+  if (power !== undefined) emitConstantShift(frame.code, "shl", value, power, target);
+  else if (fullProducts(a!, b!, target.length) <= limit) emitMul(frame.scratch, a!, b!, target);
   else callOutlined(frame, "mul", a!, b!, target);
 });
+
+/** When one operand is a power of two: its exponent, and the other operand. */
+function powerOfTwo(a: Word, b: Word): [bigint | undefined, Word] {
+  for (const [constant, value] of [
+    [constantOf(a), b],
+    [constantOf(b), a],
+  ] as const) {
+    if (constant === undefined || constant === 0n || (constant & (constant - 1n)) !== 0n) continue;
+    return [BigInt(constant.toString(2).length - 1), value];
+  }
+  return [undefined, a];
+}
 
 function division(name: "div" | "mod" | "sdiv" | "smod"): Emit {
   return pure((frame, [a, b], target) => {

@@ -139,7 +139,7 @@ function raise(facts: Facts, { base, from, size }: Range): void {
   else {
     facts.set(base, {
       from: from < known.from ? from : known.from,
-      end: end > known.end ? end : known.end,
+      end: Math.max(end, known.end),
     });
   }
 }
@@ -197,7 +197,7 @@ function constantFloors(ir: IrFunction, definitions: readonly (Instruction | und
   const queued = new Uint8Array(ir.blocks.length).fill(1);
   for (let id = work.pop(); id !== undefined; id = work.pop()) {
     queued[id] = 0;
-    const out = floors[id]! > gains[id]! ? floors[id]! : gains[id]!;
+    const out = Math.max(floors[id]!, gains[id]!);
     for (const { block } of edgesOf(ir.blocks[id]!.terminator)) {
       if (out >= floors[block]!) continue;
       floors[block] = out;

@@ -37,6 +37,8 @@ export interface FlowPlan {
   readonly point: Int32Array;
   /** Node that an edge to a block goes to: the block, or the guard before it. */
   readonly nodeOf: Int32Array;
+  /** By block: 1 inside of a loop. */
+  readonly inLoop: Uint8Array;
   /** Stubs that must clear the resume point, because a guard will test it. */
   readonly guarded: boolean;
 }
@@ -99,6 +101,7 @@ function buildPlan(ir: IrFunction, loops: LoopForest | undefined): FlowPlan {
     dispatch: builder.dispatch,
     point,
     nodeOf,
+    inLoop: Uint8Array.from(ir.blocks, ({ id }) => (loops === undefined || loops.header[id] !== -1 ? 1 : 0)),
     guarded: inner.size > 0,
   };
 }

@@ -1,7 +1,7 @@
 /** Addition, subtraction and multiplication modulo 2^(64 * target limbs). Targets are never locals of an operand. */
 import type { FunctionCode } from "../wasm/code.ts";
 import { OP } from "../wasm/opcodes.ts";
-import { type Limb, limbAt, pushLimb, type Scratch, significantLimbs, type Word } from "./word.ts";
+import { LIMBS, type Limb, limbAt, pushLimb, type Scratch, significantLimbs, type Word } from "./word.ts";
 
 /** target = a + b. */
 export function emitAdd(scratch: Scratch, a: Word, b: Word, target: readonly number[]): void {
@@ -142,99 +142,99 @@ export function fullProducts(a: Word, b: Word, limbs: number): number {
   return n;
 }
 
-/** target = a * b by rows: each row multiplies all of `a` by one limb of `b` and adds it with one carry limb. */
+/** Scratch locals of `emitMul`; those of `emitHighProduct` are below. */
+const TERM = 9;
+const CARRIES = 10;
+const HIGHS = 12;
+
+/**
+ * target = a * b by columns of 64 bits: in each, lower halves of its products, upper halves of the column before, and
+ * last the carry of that column, which is known last. So no carry runs through all products.
+ */
 export function emitMul(scratch: Scratch, a: Word, b: Word, target: readonly number[]): void {
   const { code } = scratch;
   const n = target.length;
-  let written = 0;
-  for (let j = 0; j < Math.min(n, significantLimbs(b)); j++) {
-    const y = limbAt(b, j);
-    if (y === 0n) continue;
-    let hasCarry = false;
-    for (let i = 0; i + j < n; i++) {
-      const x = limbAt(a, i);
-      const at = i + j;
-      // A row has one limb more than `a`, and nothing is above it yet.
-      if (i > significantLimbs(a) || (i === significantLimbs(a) && !hasCarry)) break;
-      while (written < at) zero(code, target[written++]!);
-      hasCarry = mulStep(scratch, x, y, target[at]!, written > at, hasCarry, at === n - 1);
-      written = Math.max(written, at + 1);
-    }
-  }
-  while (written < n) zero(code, target[written++]!);
-}
-
-function zero(code: FunctionCode, local: number): void {
-  code.i64(0);
-  code.set(local);
-}
-
-/** out = x * y + (out when it has a value) + carry, the upper half into the carry; says whether there is a carry. */
-function mulStep(
-  scratch: Scratch,
-  x: Limb,
-  y: Limb,
-  out: number,
-  accumulate: boolean,
-  hasCarry: boolean,
-  last: boolean,
-): boolean {
-  const { code } = scratch;
-  const carry = scratch.i64(0);
-  if (last) {
-    if (x === 0n) code.i64(0);
-    else {
+  /** Locals with upper halves of the column before, and its carry. */
+  let incoming: number[] = [];
+  for (let column = 0; column < n; column++) {
+    const last = column === n - 1;
+    const sum = new ColumnSum(
+      scratch,
+      target[column]!,
+      last ? undefined : scratch.i64(CARRIES + (column & 1)),
+    );
+    const highs: number[] = [];
+    for (let i = 0; i <= column; i++) {
+      const [x, y] = [limbAt(a, i), limbAt(b, column - i)];
+      if (x === 0n || y === 0n) continue;
       pushLimb(code, x);
       pushLimb(code, y);
       code.op(OP.i64Mul);
+      sum.addStacked();
+      if (last) continue;
+      // Alternate columns: the highs of the one before are still needed.
+      const high = scratch.i64(HIGHS + (column & 1) * LIMBS + highs.length);
+      emitHighProduct(scratch, x, y, high);
+      highs.push(high);
     }
-    if (accumulate) {
-      code.get(out);
-      code.op(OP.i64Add);
-    }
-    if (hasCarry) {
-      code.get(carry);
-      code.op(OP.i64Add);
-    }
-    code.set(out);
-    return true;
+    for (const local of incoming) sum.add(local);
+    incoming = [...highs, ...sum.finish()];
   }
-  const [low, high] = [scratch.i64(1), scratch.i64(2)];
-  if (x === 0n) {
-    code.i64(0);
-    code.set(low);
-    code.i64(0);
-    code.set(high);
-  } else {
-    pushLimb(code, x);
-    pushLimb(code, y);
-    code.op(OP.i64Mul);
-    code.set(low);
-    emitHighProduct(scratch, x, y, high);
-  }
-  // Neither addition can overflow the upper half: (2^64-1)^2 + 2 (2^64-1) < 2^128.
-  if (accumulate) addInto(code, low, high, out);
-  if (hasCarry) addInto(code, low, high, carry);
-  code.get(low);
-  code.set(out);
-  code.get(high);
-  code.set(carry);
-  return true;
 }
 
-/** (high, low) += addend. */
-function addInto(code: FunctionCode, low: number, high: number, addend: number): void {
-  code.get(low);
-  code.get(addend);
-  code.op(OP.i64Add);
-  code.set(low);
-  code.get(high);
-  code.get(low);
-  code.get(addend);
-  code.op(OP.i64LtU);
-  code.op(OP.i64ExtendI32U);
-  code.op(OP.i64Add);
-  code.set(high);
+/** A sum of 64-bit terms in a local, and the number of times that it overflowed in another. */
+class ColumnSum {
+  readonly #scratch: Scratch;
+  readonly #out: number;
+  readonly #carry: number | undefined;
+  #terms = 0;
+
+  constructor(scratch: Scratch, out: number, carry: number | undefined) {
+    this.#scratch = scratch;
+    this.#out = out;
+    this.#carry = carry;
+  }
+
+  addStacked(): void {
+    const { code } = this.#scratch;
+    if (this.#terms === 0) {
+      code.set(this.#out);
+      this.#terms++;
+      return;
+    }
+    const term = this.#scratch.i64(TERM);
+    code.set(term);
+    this.add(term);
+  }
+
+  add(term: number): void {
+    const { code } = this.#scratch;
+    code.get(term);
+    if (this.#terms++ > 0) {
+      code.get(this.#out);
+      code.op(OP.i64Add);
+    }
+    code.set(this.#out);
+    if (this.#carry === undefined || this.#terms === 1) return;
+    code.get(this.#out);
+    code.get(term);
+    code.op(OP.i64LtU);
+    code.op(OP.i64ExtendI32U);
+    if (this.#terms > 2) {
+      code.get(this.#carry);
+      code.op(OP.i64Add);
+    }
+    code.set(this.#carry);
+  }
+
+  /** The local of the carry, when there can be one. */
+  finish(): number[] {
+    if (this.#terms === 0) {
+      this.#scratch.code.i64(0);
+      this.#scratch.code.set(this.#out);
+    }
+    return this.#carry !== undefined && this.#terms > 1 ? [this.#carry] : [];
+  }
 }
 
 /** The upper 64 bits of x * y, from four products of 32-bit halves (Hacker's Delight, 8-2). */
