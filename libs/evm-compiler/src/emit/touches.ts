@@ -132,6 +132,9 @@ function rangeOf(
   return { base, from, size: size.value };
 }
 
+const lower = (a: bigint, b: bigint): bigint => [a, b][Number(b < a)]!;
+const higher = (a: bigint, b: bigint): bigint => [a, b][Number(b > a)]!;
+
 function raise(facts: Facts, { base, from, size }: Range): void {
   const known = facts.get(base);
   const end = from + size;
@@ -139,7 +142,7 @@ function raise(facts: Facts, { base, from, size }: Range): void {
   else {
     facts.set(base, {
       from: from < known.from ? from : known.from,
-      end: Math.max(end, known.end),
+      end: higher(end, known.end),
     });
   }
 }
@@ -197,7 +200,7 @@ function constantFloors(ir: IrFunction, definitions: readonly (Instruction | und
   const queued = new Uint8Array(ir.blocks.length).fill(1);
   for (let id = work.pop(); id !== undefined; id = work.pop()) {
     queued[id] = 0;
-    const out = Math.max(floors[id]!, gains[id]!);
+    const out = higher(floors[id]!, gains[id]!);
     for (const { block } of edgesOf(ir.blocks[id]!.terminator)) {
       if (out >= floors[block]!) continue;
       floors[block] = out;
