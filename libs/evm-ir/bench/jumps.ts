@@ -82,12 +82,13 @@ function show(name: string, code: string): BuildResult {
   const result = buildFunction(bytes, RULES);
   if (!result.ok) {
     console.log(
-      row([name, bytes.length, `exceeds ${result.exceeded}`, "", "", "", "", Math.round(result.ms)]),
+      row([name, bytes.length, `exceeds ${result.exceeded}`, "", "", "", "", "", Math.round(result.ms)]),
     );
     return result;
   }
   const { stats } = result;
-  const cells = [stats.blocks, stats.variants, stats.positions, stats.unknownJumps, stats.droppedVariants];
+  const { blocks, variants, positions, unknownJumps, guardedJumps, droppedVariants } = stats;
+  const cells = [blocks, variants, positions, unknownJumps, guardedJumps, droppedVariants];
   console.log(row([name, bytes.length, ...cells, stats.ms.toFixed(1), stats.instructions, stats.values]));
   return result;
 }
@@ -133,6 +134,7 @@ const head = [
   "variants",
   "positions",
   "unresolved",
+  "guarded",
   "dropped",
   "ms",
   "instrs",

@@ -1,45 +1,82 @@
 /** Bytecode to function, under budgets. */
 import type { BlockRules } from "@velarium/chain-rules";
 import { opcodeTable } from "@velarium/evm-opcodes";
-import type { BuildOptions, BuildResult } from "./build.ts";
-import { BytecodeFrontEnd } from "./bytecode.ts";
+import type { Budgets, BuildOptions, BuildResult } from "./build.ts";
+import { BytecodeFrontEnd, type ContextLimits, type Translation } from "./bytecode.ts";
 import { BudgetExceeded, Construction, DEFAULT_BUDGETS } from "./construct.ts";
+import type { IrFunction } from "./ir.ts";
 import { optimizeFunction } from "./passes/optimize.ts";
 
-/** Contexts of one position; the most that a measured contract needs is below a tenth of it. */
-const DEFAULT_MAX_VARIANTS = 512;
+/**
+ * Tried in this order until one stays within the budgets. The first resolves every jump of all but a few percent of real
+ * contracts; the others leave code that is deeply nested or recursive to the interpreter where it goes too deep.
+ */
+const ATTEMPTS: readonly ContextLimits[] = [
+  { maxContexts: 512, maxShared: 0 },
+  { maxContexts: 64, maxShared: 64 },
+  { maxContexts: 16, maxShared: 32 },
+  { maxContexts: 4, maxShared: 8 },
+];
+/** What another attempt cannot change. */
+const FINAL: ReadonlySet<keyof Budgets> = new Set(["wallMs", "blockInstructions"]);
+
+function attempt(
+  code: Uint8Array,
+  rules: BlockRules,
+  options: BuildOptions,
+  limits: ContextLimits,
+  ir: Construction,
+): { readonly fn: IrFunction; readonly translation: Translation } {
+  const template = options.template ?? false;
+  const frontEnd = new BytecodeFrontEnd(code, opcodeTable(rules), ir, { ...limits, template });
+  const translation = frontEnd.translate(rules.fork);
+  ir.checkTime();
+  const fn = options.optimize === false ? translation.function : optimizeFunction(ir, translation.function);
+  ir.checkTime();
+  return { fn, translation };
+}
+
+/** CPU time of this thread in ms: a build must not fail because the machine is busy with other things. */
+function threadMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
 
 /** Builds the function of `code` under `rules`. Never throws on any code. */
 export function buildFunction(code: Uint8Array, rules: BlockRules, options: BuildOptions = {}): BuildResult {
+  const { maxContexts, maxShared } = options;
+  const fixed = maxContexts !== undefined || maxShared !== undefined;
+  const attempts = fixed ? [{ maxContexts: maxContexts ?? 512, maxShared: maxShared ?? 64 }] : ATTEMPTS;
   const budgets = { ...DEFAULT_BUDGETS, ...options.budgets };
-  const ir = new Construction(budgets, options.now ?? (() => performance.now()));
-  try {
-    const frontEnd = new BytecodeFrontEnd(code, opcodeTable(rules), ir, {
-      maxVariants: options.maxVariants ?? DEFAULT_MAX_VARIANTS,
-      template: options.template ?? false,
-    });
-    const translation = frontEnd.translate(rules.fork);
-    ir.checkTime();
-    const optimized =
-      options.optimize === false ? translation.function : optimizeFunction(ir, translation.function);
-    ir.checkTime();
-    return {
-      ok: true,
-      function: optimized,
-      stats: {
-        codeBytes: code.length,
-        blocks: optimized.blocks.length,
-        variants: translation.variants,
-        positions: translation.positions,
-        unknownJumps: translation.unknownJumps,
-        droppedVariants: translation.droppedVariants,
-        instructions: optimized.blocks.reduce((sum, { instructions }) => sum + instructions.length, 0),
-        values: optimized.values.length,
-        ms: ir.elapsedMs(),
-      },
-    };
-  } catch (error) {
-    if (!(error instanceof BudgetExceeded)) throw error;
-    return { ok: false, exceeded: error.budget, limit: budgets[error.budget], ms: ir.elapsedMs() };
+  const now = options.now ?? threadMs;
+  const started = now();
+  let exceeded: keyof Budgets = "wallMs";
+  for (const limits of attempts) {
+    const ir = new Construction(budgets, now, started);
+    try {
+      const { fn, translation } = attempt(code, rules, options, limits, ir);
+      return { ok: true, function: fn, stats: statsOf(code, fn, translation, now() - started) };
+    } catch (error) {
+      if (!(error instanceof BudgetExceeded)) throw error;
+      exceeded = error.budget;
+      if (FINAL.has(exceeded)) break;
+    }
   }
+  return { ok: false, exceeded, limit: budgets[exceeded], ms: now() - started };
+}
+
+function statsOf(code: Uint8Array, fn: IrFunction, translation: Translation, ms: number) {
+  const { variants, positions, unknownJumps, guardedJumps, droppedVariants } = translation;
+  return {
+    codeBytes: code.length,
+    blocks: fn.blocks.length,
+    variants,
+    positions,
+    unknownJumps,
+    guardedJumps,
+    droppedVariants,
+    instructions: fn.blocks.reduce((sum, { instructions }) => sum + instructions.length, 0),
+    values: fn.values.length,
+    ms,
+  };
 }

@@ -13,22 +13,24 @@ export interface Budgets {
   readonly operands: number;
   /** Instructions of one block. */
   readonly blockInstructions: number;
-  /** Milliseconds of building, all passes included. */
+  /** Milliseconds of building by the clock of the options, all attempts and passes included. */
   readonly wallMs: number;
 }
 
 export interface BuildOptions {
   readonly budgets?: Partial<Budgets>;
   /**
-   * Contexts in which one position may be built; further ones become exits to the interpreter, so that recursive code
-   * is built as far as it goes.
+   * Contexts in which one position is built apart, each with its own return addresses. Further ones share blocks by
+   * stack height and topmost return address; other jumps from there choose among the targets that flow in.
    */
-  readonly maxVariants?: number;
+  readonly maxContexts?: number;
+  /** Shared blocks of one position; beyond, as in deep recursion, it is an exit to the interpreter. */
+  readonly maxShared?: number;
   /** Constants of the template stay immediates, so that the function serves every code of the template. */
   readonly template?: boolean;
   /** Run the optimising passes; default true. */
   readonly optimize?: boolean;
-  /** Milliseconds; `performance.now` when absent. */
+  /** Milliseconds; CPU time of the thread when absent. */
   readonly now?: () => number;
 }
 
@@ -38,12 +40,15 @@ export interface BuildStats {
   /** Contexts of jump destinations and other leaders; positions are counted once in `positions`. */
   readonly variants: number;
   readonly positions: number;
-  /** Jumps to a target that is not known. */
+  /** Jumps of which no target is known. */
   readonly unknownJumps: number;
+  /** Jumps among known targets, of which it is not proven that there are no others: any other is an exit. */
+  readonly guardedJumps: number;
   /** Blocks that are exits because a position had too many variants, or the operand stack was too high. */
   readonly droppedVariants: number;
   readonly instructions: number;
   readonly values: number;
+  /** Milliseconds by the clock of the options. */
   readonly ms: number;
 }
 

@@ -1,7 +1,8 @@
 /**
  * The front end for EVM bytecode: follows code from its beginning, cloning each jump destination per context (stack
  * height, and jump targets that lie on the stack as pushed constants), so that returns from internal functions have one
- * target each. Work is a list, not recursion.
+ * target each. A position that has had enough contexts is shared by further ones that agree in the topmost target only; a
+ * jump to a target that is not known there chooses among those that flow in. Work is a list, not recursion.
  */
 import type { Fork } from "@velarium/chain-rules";
 import type { Opcode, OpcodeTable } from "@velarium/evm-opcodes";
@@ -18,10 +19,12 @@ import {
   type Instruction,
   type IrFunction,
   NO_VALUE,
+  type SwitchCase,
   type ValueId,
 } from "./ir.ts";
 import type { Operation } from "./operations.ts";
 import { bitLength, evaluatePure } from "./semantics.ts";
+import { TargetFlow } from "./target-flow.ts";
 
 const STACK_LIMIT = 1024;
 const JUMP = 0x56;
@@ -56,11 +59,30 @@ interface OpenSection {
   readonly height: number;
 }
 
+/** A jump to a parameter, whose targets are found as edges are. */
+interface JumpSite {
+  readonly block: Block;
+  readonly pc: number;
+  readonly opcode: Opcode;
+  readonly value: ValueId;
+  /** With the target on top. */
+  readonly stack: readonly Entry[];
+  readonly cases: SwitchCase[];
+}
+
+export interface ContextLimits {
+  /** Contexts in which a position is built apart. */
+  readonly maxContexts: number;
+  /** Contexts in which it is shared beyond that; then it becomes an exit. */
+  readonly maxShared: number;
+}
+
 export interface Translation {
   readonly function: IrFunction;
   readonly variants: number;
   readonly positions: number;
   readonly unknownJumps: number;
+  readonly guardedJumps: number;
   readonly droppedVariants: number;
 }
 
@@ -68,14 +90,19 @@ export class BytecodeFrontEnd {
   readonly #code: Uint8Array;
   readonly #table: OpcodeTable;
   readonly #ir: Construction;
-  readonly #maxVariants: number;
+  readonly #limits: ContextLimits;
   readonly #destinations: Uint8Array;
   readonly #immediates: readonly bigint[];
   readonly #immediateAt: ReadonlyMap<number, number>;
   readonly #variants = new Map<string, Block>();
-  readonly #variantCount = new Map<number, number>();
+  readonly #contextCount = new Map<number, number>();
+  readonly #sharedCount = new Map<number, number>();
+  readonly #flow: TargetFlow<JumpSite>;
+  readonly #sites: JumpSite[] = [];
   readonly #work: Pending[] = [];
+  #workDone = 0;
   #unknownJumps = 0;
+  #guardedJumps = 0;
   #dropped = 0;
   // The block being translated.
   #block!: Block;
@@ -86,12 +113,13 @@ export class BytecodeFrontEnd {
     code: Uint8Array,
     table: OpcodeTable,
     ir: Construction,
-    options: { readonly maxVariants: number; readonly template: boolean },
+    options: ContextLimits & { readonly template: boolean },
   ) {
     this.#code = code;
     this.#table = table;
     this.#ir = ir;
-    this.#maxVariants = options.maxVariants;
+    this.#limits = options;
+    this.#flow = new TargetFlow(ir);
     this.#destinations = jumpDestinations(code);
     const template = options.template ? templateOf(code, this.#destinations) : undefined;
     this.#immediates = template?.immediates ?? [];
@@ -100,12 +128,9 @@ export class BytecodeFrontEnd {
 
   translate(fork: Fork): Translation {
     this.#work.push({ block: this.#ir.block(0, 0), pc: 0, stack: [] });
-    for (let next = this.#work.pop(); next !== undefined; next = this.#work.pop()) {
-      this.#block = next.block;
-      this.#stack = next.stack;
-      this.#section = undefined;
-      this.#follow(next.pc);
-    }
+    do this.#translateWork();
+    while (this.#addCase());
+    for (const site of this.#sites) this.#closeSite(site);
     return {
       function: {
         fork,
@@ -115,10 +140,22 @@ export class BytecodeFrontEnd {
         blocks: this.#ir.blocks,
       },
       variants: this.#variants.size,
-      positions: this.#variantCount.size,
+      positions: this.#contextCount.size,
       unknownJumps: this.#unknownJumps,
+      guardedJumps: this.#guardedJumps,
       droppedVariants: this.#dropped,
     };
+  }
+
+  #translateWork(): void {
+    // In order of discovery, so that what is near the entry has its contexts before deep recursion takes them.
+    for (; this.#workDone < this.#work.length; this.#workDone++) {
+      const next = this.#work[this.#workDone]!;
+      this.#block = next.block;
+      this.#stack = next.stack;
+      this.#section = undefined;
+      this.#follow(next.pc);
+    }
   }
 
   /** Translates from `start` to the end of the block, going on in resume blocks as they come. */
@@ -126,6 +163,7 @@ export class BytecodeFrontEnd {
     const first = this.#block;
     let pc = start;
     for (;;) {
+      this.#ir.tick();
       if (pc >= this.#code.length) return this.#end({ kind: "stop", pc });
       const code = this.#code[pc]!;
       const opcode = this.#table.opcode(code);
@@ -323,7 +361,7 @@ export class BytecodeFrontEnd {
     const from = this.#block;
     const to = this.#ir.resumeBlock(pc, this.#stack.length);
     const args = this.#enterResume(to);
-    from.terminator = { kind: "jump", edge: this.#ir.edge(to.id, args), pc };
+    from.terminator = { kind: "jump", edge: this.#edge(to, args), pc };
     to.resume.stack = this.#stack.map(valueIn);
     const result = this.#emit(op, pc, this.#pops(opcode.inputs), opcode.staticGas);
     if (result !== NO_VALUE) this.#push(result);
@@ -340,7 +378,7 @@ export class BytecodeFrontEnd {
     if (hasResult) this.#push(result);
     to.resume.stack = this.#stack.map(valueIn);
     this.#ir.useOperands(stack.length);
-    from.terminator = { kind: "boundary", op, stack, next: this.#ir.edge(to.id, args), pc };
+    from.terminator = { kind: "boundary", op, stack, next: this.#edge(to, args, hasResult ? 1 : 0), pc };
   }
 
   /** Goes on in `to`, with a parameter for each value on the stack that is local; gives the arguments for them. */
@@ -363,6 +401,11 @@ export class BytecodeFrontEnd {
     return args;
   }
 
+  #edge(to: Block, args: ValueId[], shift = 0): Edge {
+    this.#flow.addEdge(to, args, shift);
+    return this.#ir.edge(to.id, args);
+  }
+
   /** JUMP and JUMPI; true when the block ends. */
   #jump(opcode: Opcode, pc: number): boolean {
     const top = this.#stack.length - 1;
@@ -375,13 +418,12 @@ export class BytecodeFrontEnd {
       return false;
     }
     if (target === undefined) {
-      this.#unknownJumps++;
-      this.#exit("unknownjump", pc);
+      this.#jumpToValue(opcode, pc);
       return true;
     }
     this.#charge(opcode, pc);
     this.#pops(opcode.inputs);
-    const valid = target < BigInt(this.#code.length) && this.#destinations[Number(target)] === 1;
+    const valid = this.#isDestination(target);
     if (decided !== undefined) {
       if (valid) this.#end({ kind: "jump", edge: this.#variant(Number(target)), pc });
       else this.#fail("badjump", pc);
@@ -397,6 +439,68 @@ export class BytecodeFrontEnd {
     return true;
   }
 
+  /** A jump whose target is no constant: to what flows there if it is a parameter, else unknown. */
+  #jumpToValue(opcode: Opcode, pc: number): void {
+    const value = valueIn(this.#stack.at(-1)!);
+    if (opcode.code === JUMPI || this.#ir.values[value]!.kind !== "param") {
+      this.#unknownJumps++;
+      return this.#exit("unknownjump", pc);
+    }
+    this.#ir.useOperands(this.#stack.length);
+    const site: JumpSite = {
+      block: this.#block,
+      pc,
+      opcode,
+      value,
+      stack: this.#stack.slice(),
+      cases: [],
+    };
+    this.#sites.push(site);
+    this.#flow.demand(value, site);
+  }
+
+  /** Lets a jump go to the next target found for one; false when there is none left. */
+  #addCase(): boolean {
+    const update = this.#flow.nextUpdate();
+    if (update === undefined) return false;
+    const { site, target } = update;
+    const pc = this.#ir.constantOf(target)!;
+    this.#block = site.block;
+    this.#stack = site.stack.slice(0, -1);
+    if (!this.#isDestination(pc)) return true;
+    // The jump is paid for behind the choice, because an unknown target leaves before it.
+    const block = this.#ir.block(site.pc, this.#stack.length);
+    this.#block = block;
+    this.#section = undefined;
+    site.cases.push({ value: pc, edge: { block: block.id, args: [] } });
+    this.#stack = site.stack.slice();
+    this.#charge(site.opcode, site.pc);
+    this.#pops(1);
+    this.#end({ kind: "jump", edge: this.#variant(Number(pc)), pc: site.pc });
+    return true;
+  }
+
+  #isDestination(pc: bigint): boolean {
+    return pc < BigInt(this.#code.length) && this.#destinations[Number(pc)] === 1;
+  }
+
+  /** Ends the block of `site`, now that all targets have been found. Any other target leaves to the interpreter. */
+  #closeSite({ block, pc, value, stack, cases }: JumpSite): void {
+    this.#stack = stack.slice();
+    this.#block = block;
+    const complete = !this.#flow.isUnknown(value);
+    if (cases.length === 0) {
+      this.#unknownJumps++;
+      return this.#exit("unknownjump", pc);
+    }
+    if (complete && cases.length === 1) return this.#end({ kind: "jump", edge: cases[0]!.edge, pc });
+    if (!complete) this.#guardedJumps++;
+    const otherwise = this.#ir.block(pc, stack.length);
+    this.#end({ kind: "switch", value, cases, default: { block: otherwise.id, args: [] }, pc });
+    this.#block = otherwise;
+    this.#exit("unknownjump", pc);
+  }
+
   #failure(reason: FailReason, pc: number): Edge {
     const block = this.#ir.block(pc, this.#stack.length);
     block.terminator = { kind: "fail", reason, pc };
@@ -407,45 +511,63 @@ export class BytecodeFrontEnd {
   #isTarget(entry: Entry): boolean {
     if ((entry & 1) === 0) return false;
     const constant = this.#ir.constantOf(valueIn(entry));
-    return (
-      constant !== undefined &&
-      constant < BigInt(this.#code.length) &&
-      this.#destinations[Number(constant)] === 1
-    );
+    return constant !== undefined && this.#isDestination(constant);
   }
 
   /** The edge from here to the block of `pc` in this context, which is made if it is new. */
   #variant(pc: number): Edge {
-    const stack = this.#stack;
-    const args: ValueId[] = [];
-    let key = `${pc},${stack.length}`;
-    for (let i = 0; i < stack.length; i++) {
-      const entry = stack[i]!;
-      if (this.#isTarget(entry)) key += `,${i}:${valueIn(entry)}`;
-      else args.push(valueIn(entry));
-    }
-    let block = this.#variants.get(key);
-    if (block === undefined) {
-      const count = this.#variantCount.get(pc) ?? 0;
-      if (count >= this.#maxVariants) return this.#dropVariant(pc);
-      this.#variantCount.set(pc, count + 1);
-      block = this.#newVariant(pc);
-      this.#variants.set(key, block);
-    }
-    return this.#ir.edge(block.id, args);
+    const { maxContexts, maxShared } = this.#limits;
+    const targets: number[] = [];
+    for (let i = 0; i < this.#stack.length; i++) if (this.#isTarget(this.#stack[i]!)) targets.push(i);
+    return (
+      this.#variantKeeping("", pc, targets, this.#contextCount, maxContexts) ??
+      // Beyond, contexts differ in what is most likely the return address of the function at hand.
+      this.#variantKeeping("shared", pc, targets.slice(-1), this.#sharedCount, maxShared) ??
+      this.#dropVariant(pc)
+    );
   }
 
-  #newVariant(pc: number): Block {
+  /** The edge to the block that knows the operands at `places`; undefined when it is new and there are enough. */
+  #variantKeeping(
+    kind: string,
+    pc: number,
+    places: readonly number[],
+    counts: Map<number, number>,
+    limit: number,
+  ): Edge | undefined {
+    const stack = this.#stack;
+    let key = `${kind},${pc},${stack.length}`;
+    for (const place of places) key += `,${place}:${valueIn(stack[place]!)}`;
+    let block = this.#variants.get(key);
+    if (block === undefined) {
+      const count = counts.get(pc) ?? 0;
+      if (count >= limit) return undefined;
+      counts.set(pc, count + 1);
+      block = this.#newVariant(pc, places);
+      this.#variants.set(key, block);
+    }
+    const args: ValueId[] = [];
+    for (let i = 0, next = 0; i < stack.length; i++)
+      if (places[next] === i) next++;
+      else args.push(valueIn(stack[i]!));
+    return this.#edge(block, args);
+  }
+
+  /** A block for `pc` with parameters for all operands but those at `places`. */
+  #newVariant(pc: number, places: readonly number[]): Block {
     const block = this.#ir.block(pc, this.#stack.length);
     this.#ir.useOperands(this.#stack.length);
-    const stack = this.#stack.map((entry) =>
-      this.#isTarget(entry) ? entry : entryOf(this.#ir.param(block)),
-    );
+    let next = 0;
+    const stack = this.#stack.map((entry, i) => {
+      if (places[next] !== i) return entryOf(this.#ir.param(block));
+      next++;
+      return entry;
+    });
     this.#work.push({ block, pc, stack });
     return block;
   }
 
-  /** One exit per position and height takes all contexts beyond the bound. */
+  /** One exit per position and height takes what is still beyond. */
   #dropVariant(pc: number): Edge {
     const key = `exit,${pc},${this.#stack.length}`;
     let block = this.#variants.get(key);
@@ -456,6 +578,6 @@ export class BytecodeFrontEnd {
       this.#variants.set(key, block);
       this.#dropped++;
     }
-    return this.#ir.edge(block.id, this.#stack.map(valueIn));
+    return this.#edge(block, this.#stack.map(valueIn));
   }
 }

@@ -24,8 +24,8 @@ export class BudgetExceeded extends Error {
 }
 
 export const DEFAULT_BUDGETS: Budgets = {
-  blocks: 20_000,
-  values: 300_000,
+  blocks: 30_000,
+  values: 500_000,
   instructions: 300_000,
   operands: 2_000_000,
   blockInstructions: 20_000,
@@ -48,14 +48,11 @@ export class Construction {
   #ticks = 0;
   #resumes = 0;
 
-  constructor(budgets: Budgets, now: () => number) {
+  /** `started`: when the time that `budgets` allow began to run. */
+  constructor(budgets: Budgets, now: () => number, started: number) {
     this.budgets = budgets;
     this.#now = now;
-    this.#started = now();
-  }
-
-  elapsedMs(): number {
-    return this.#now() - this.#started;
+    this.#started = started;
   }
 
   /** Counts work; looks at the clock now and then. */
@@ -64,7 +61,7 @@ export class Construction {
   }
 
   checkTime(): void {
-    if (this.elapsedMs() > this.budgets.wallMs) throw new BudgetExceeded("wallMs");
+    if (this.#now() - this.#started > this.budgets.wallMs) throw new BudgetExceeded("wallMs");
   }
 
   /** Counts operands that edges, parameters and stacks hold. */

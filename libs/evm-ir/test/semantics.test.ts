@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { createBlockRules, type Fork } from "@velarium/chain-rules";
 import fc from "fast-check";
 import {
+  type BuildOptions,
   buildFunction,
   type IrFunction,
   parseFunction,
@@ -12,8 +13,8 @@ import { compareRuns } from "./evaluator.ts";
 import { CALLEE_CODE, noise, program } from "./programs.ts";
 import { runReference } from "./reference.ts";
 
-function build(code: Uint8Array, fork: Fork, options: { optimize: boolean; template?: boolean }): IrFunction {
-  const result = buildFunction(code, createBlockRules(fork, 1), { maxVariants: 8, ...options });
+function build(code: Uint8Array, fork: Fork, options: BuildOptions): IrFunction {
+  const result = buildFunction(code, createBlockRules(fork, 1), { maxContexts: 8, maxShared: 8, ...options });
   if (!result.ok) throw new Error(`beyond ${result.exceeded}`);
   expect(verifyFunction(result.function)).toEqual([]);
   return result.function;
@@ -24,10 +25,11 @@ const statuses = new Map<string, number>();
 async function check(code: Uint8Array, data: Uint8Array, gas: bigint, fork: Fork): Promise<void> {
   const run = { code, data, gas, callee: CALLEE_CODE, storage: new Map([[1n, 5n]]) };
   const reference = await runReference(createBlockRules(fork, 1), run);
-  for (const optimize of [false, true]) {
-    const { status } = compareRuns(build(code, fork, { optimize }), run, reference);
-    statuses.set(status, (statuses.get(status) ?? 0) + 1);
-  }
+  for (const optimize of [false, true])
+    for (const maxContexts of [0, 1, 8]) {
+      const { status } = compareRuns(build(code, fork, { optimize, maxContexts }), run, reference);
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
   compareRuns(build(code, fork, { optimize: true, template: true }), run, reference);
 }
 
@@ -42,7 +44,7 @@ describe("functions do what the reference interpreter does", () => {
   test.each(["cancun", "osaka", "berlin", "istanbul", "byzantium", "chainstart"] as const)(
     "random programs under %s",
     async (fork) => {
-      const numRuns = fork === "cancun" ? 400 : 80;
+      const numRuns = fork === "cancun" ? 250 : 60;
       await fc.assert(
         fc.asyncProperty(program, data, gas, (code, input, limit) => check(code, input, limit, fork)),
         { numRuns },
