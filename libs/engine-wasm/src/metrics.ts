@@ -14,7 +14,23 @@ export function defineEngineMetrics(
   };
   const counter = (name: string, help: string, of: (stats: EngineStats) => number) =>
     ({ kind: "counter", name: `velarium_engine_${name}_total`, help, collect: read(of) }) as const;
+  const gauge = (name: string, help: string, of: (current: WasmEngine) => number) =>
+    ({
+      kind: "gauge",
+      name: `velarium_engine_${name}`,
+      help,
+      collect: () => {
+        const current = engine();
+        return current instanceof WasmEngine ? of(current) : 0;
+      },
+    }) as const;
   defineMetrics(registry, {
+    codes: gauge("codes", "Codes that the engine has in memory.", (e) => e.kernel.codes().length),
+    compiledCodes: gauge(
+      "compiled_codes",
+      "Of the codes, those that run compiled.",
+      (e) => e.kernel.codes().filter(({ compiled }) => compiled).length,
+    ),
     executions: counter(
       "executions",
       "Executions begun: transactions, calls, simulations.",

@@ -10,10 +10,23 @@ export interface CodeReport {
   readonly hash: Uint8Array;
   readonly bytes: number;
   readonly tier: "interpreter" | "compiled";
-  /** Frames begun. */
+  /** Frames begun; of those, frames interpreted. */
   readonly calls: number;
+  readonly interpreted: number;
   /** Gas of its frames, callees included. */
   readonly gas: number;
+  /** What the compiler knows of it; undefined while it was never asked. Codes that differ in constants share it. */
+  readonly compilation: Compilation | undefined;
+}
+
+export interface Compilation {
+  readonly state: "queued" | "compiling" | "ready" | "fallback" | "evicted";
+  /** Why it stays with the interpreter. */
+  readonly reason: string | undefined;
+  /** Time of analysis and emission, and of the optimising compiler behind it, both on the compiler's thread. */
+  readonly ms: number;
+  readonly optimiseMs: number;
+  readonly wasmBytes: number;
 }
 
 export interface EngineStats {

@@ -17,6 +17,7 @@ import {
   NO_WORDS,
   type StateView,
 } from "@velarium/engine";
+import { templateKey } from "@velarium/evm-compiler";
 import { createKernel, type Kernel, KernelError, type Miss } from "@velarium/evm-kernel";
 import { type Precompiles, precompilesOf } from "@velarium/precompiles";
 import { SLOT_KEY_BYTES, WORD_BYTES } from "@velarium/slots";
@@ -25,6 +26,7 @@ import { DEFAULT_PARKED_BYTES, type WasmEngineOptions } from "./options.ts";
 import { KernelPath } from "./packed-path.ts";
 import { KernelSimulation } from "./packed-simulation.ts";
 import { type CodeReport, createEngineStats, type EngineStats, type FallbackReason } from "./stats.ts";
+import { TierUp } from "./tier-up.ts";
 import { TracedEngine } from "./traced-engine.ts";
 
 /** Times an execution may be begun again; more means the state keeps forgetting. */
@@ -51,6 +53,7 @@ export class WasmEngine implements Engine {
   readonly kernel: Kernel;
   readonly packed: KernelPath;
   readonly simulation: KernelSimulation;
+  private readonly tierUp: TierUp | undefined;
   private readonly reference: Engine;
   /** Made when a trace is first asked for. */
   private traced: TracedEngine | undefined;
@@ -73,6 +76,7 @@ export class WasmEngine implements Engine {
         return result.ok ? result : undefined;
       },
     });
+    this.tierUp = options.compiler && new TierUp(this.kernel, options.compiler);
     const { kernel, stats, keepsEmptyAccounts } = this;
     const enter = (context: BlockContext): void => this.enter(context);
     const parts = { kernel, stats, keepsEmptyAccounts, enter };
@@ -123,18 +127,48 @@ export class WasmEngine implements Engine {
   /** Codes in memory, those with the most gas first. */
   codes(most: number): CodeReport[] {
     const all = this.kernel.codes().sort((a, b) => b.gas - a.gas);
-    return all.slice(0, most).map(({ hash, bytes, calls, gas, compiled }) => ({
-      hash,
-      bytes,
-      tier: compiled ? "compiled" : "interpreter",
-      calls,
-      gas,
-    }));
+    const compiled = this.tierUp?.byTemplate();
+    const rules = this.context?.rules;
+    return all.slice(0, most).map((code) => {
+      const template = rules && compiled && templateKey(this.kernel.codeOf(code.entry), rules);
+      const known = template === undefined ? undefined : compiled?.get(template);
+      return {
+        hash: code.hash,
+        bytes: code.bytes,
+        tier: code.compiled ? "compiled" : "interpreter",
+        calls: code.calls,
+        interpreted: code.interpreted,
+        gas: code.gas,
+        compilation: known && {
+          state: known.state,
+          reason: known.reason,
+          ms: (known.buildMs ?? 0) + (known.emitMs ?? 0),
+          optimiseMs: known.optimiseMs ?? 0,
+          wasmBytes: known.wasmBytes ?? 0,
+        },
+      };
+    });
+  }
+
+  /** How many templates the compiler knows in each state, and those that stay interpreted by reason. */
+  compilations(): Readonly<Record<string, number>> {
+    const counts: Record<string, number> = {};
+    for (const { state, reason } of this.tierUp?.byTemplate().values() ?? []) {
+      const name = state === "fallback" ? `fallback ${reason}` : state;
+      counts[name] = (counts[name] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  /** Ends the compiler's thread. */
+  async close(): Promise<void> {
+    await this.tierUp?.compiler.close();
   }
 
   /** Takes the memory from whoever waits in it, and enters a block. */
   private enter(context: BlockContext): void {
     if (this.waiting !== undefined) this.park(this.waiting);
+    this.tierUp?.note(context.rules);
     if (this.context === context) return;
     this.context = context;
     this.precompiles = precompilesOf(context.rules);

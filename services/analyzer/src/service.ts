@@ -2,7 +2,7 @@
 import { BatchAnalyzer } from "@velarium/analyzer-core";
 import { createEthereumRules } from "@velarium/chain-rules";
 import { decode } from "@velarium/columns";
-import { createEngine, defineEngineMetrics, replyEngineReport } from "@velarium/engine-wasm";
+import { createServiceEngine, defineEngineMetrics, replyEngineReport } from "@velarium/engine-wasm";
 import { readGenesisHead } from "@velarium/genesis";
 import { dial, type RpcConnection, type RpcServer, serveRpc } from "@velarium/rpc";
 import {
@@ -37,7 +37,7 @@ export function createAnalyzerService(context: {
   // Not the accounts: a million of them, kept, is heap that every collection walks.
   const { config, header } = readGenesisHead(options.genesis);
   const rules = createEthereumRules(config);
-  const engine = createEngine(options.engine, {
+  const engine = createServiceEngine(options.engine, {
     keepsEmptyAccounts: !rules.rulesAt(0, header.timestamp).eip158,
   });
   const beneficiary = options.beneficiary ? fromHex(options.beneficiary) : header.beneficiary;

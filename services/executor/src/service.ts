@@ -1,7 +1,7 @@
 /** Wires the executor's core to scheduler, framer and shards. */
 import { createEthereumRules } from "@velarium/chain-rules";
 import { encode } from "@velarium/columns";
-import { createEngine, defineEngineMetrics, replyEngineReport } from "@velarium/engine-wasm";
+import { createServiceEngine, defineEngineMetrics, replyEngineReport } from "@velarium/engine-wasm";
 import { createExecutorCore, type DispatchWatch, type ExecutorStats } from "@velarium/executor-core";
 import { keepsEmptyAccounts, readGenesisHead } from "@velarium/genesis";
 import { Link, type RpcServer, serveRpc } from "@velarium/rpc";
@@ -35,7 +35,7 @@ export function createExecutorService({
   let observability: ObservabilityServer | undefined;
 
   const tracing = addTracing(lifecycle, "executor", options, options.name);
-  const engine = createEngine(options.engine, { keepsEmptyAccounts: keepsEmpty });
+  const engine = createServiceEngine(options.engine, { keepsEmptyAccounts: keepsEmpty });
   const core = createExecutorCore(
     {
       rules: createEthereumRules(genesis.config),

@@ -71,14 +71,29 @@ function describe(report: EngineReport & { readonly service: string }, out: Outp
       ["waits for state", counted.suspensions],
       ["parked meanwhile", counted.parked],
       ["begun again", counted.restarts],
+      [
+        "compiler",
+        Object.entries(report.compilations ?? {})
+          .map(([state, count]) => `${state} ${count}`)
+          .join(", ") || "nothing compiled",
+      ],
       ["fallbacks", fallbacks.map(([reason, count]) => `${reason} ${count}`).join(", ")],
     ]),
   );
   if (codes.length > 0)
     out.say(
       renderTable(
-        ["code", "bytes", "tier", "calls", "gas"],
-        codes.map((code) => [code.hash, code.bytes, code.tier, code.calls, code.gas]),
+        ["code", "bytes", "tier", "calls", "gas", "compile ms", "wasm bytes", "not compiled because"],
+        codes.map(({ hash, bytes, tier, calls, gas, compilation: c }) => [
+          hash,
+          bytes,
+          tier,
+          calls,
+          gas,
+          c === undefined ? "" : (c.ms + c.optimiseMs).toFixed(0),
+          c?.wasmBytes ?? "",
+          c?.reason ?? "",
+        ]),
       ),
     );
   out.say("");
