@@ -1,7 +1,7 @@
 // Root of the Merkle-Patricia trie of a list: key i is RLP(i), value i is item i of a bytes column
 // (Yellow Paper, section 4.3 and appendix D). No trie is kept: because the keys are known and their order is a
 // formula, the trie is walked depth first over ranges of ranks, and every node is hashed once, when it is whole.
-import { keccak } from "./keccak";
+import { blocksOf, keccak, keccakPair } from "./keccak";
 
 // In key order come 1..127 (one byte), then 0 (0x80), then 128 and up (0x81.., 0x82.., ...).
 // RLP keys are prefix-free, so no branch holds a value.
@@ -9,6 +9,12 @@ let count: u32 = 0;
 let ends: usize = 0;
 let blob: usize = 0;
 let leafRoom: usize = 0; // room for the largest leaf
+let leafRoomBytes: usize = 0;
+// A leaf that waits for a second one to be hashed with; its bytes are in a leaf room of its own.
+let waitingNode: usize = 0; // 0: none
+let waitingSize: u32 = 0;
+let waitingOut: usize = 0;
+let leafRooms: usize = 0; // two, one behind the other
 let branchRoom: usize = 0; // BRANCH_BYTES per depth
 
 const BRANCH_BYTES: usize = 640; // 3 of list header, then 16 references of 33 and the empty value, and slack
@@ -83,6 +89,30 @@ function putReference(node: usize, size: u32, to: usize): u32 {
   return HASH_REF;
 }
 
+/** Hashes the leaf that waits, if there is one. */
+function flushLeaf(): void {
+  if (waitingNode == 0) return;
+  keccak(waitingNode, waitingSize, waitingOut);
+  waitingNode = 0;
+}
+
+/** As putReference, for a leaf: its hash may come later, with the next one's or by flushLeaf. */
+function putLeafReference(node: usize, size: u32, to: usize): u32 {
+  if (size < 32) return putReference(node, size, to);
+  store<u8>(to, 0xa0);
+  if (waitingNode != 0 && blocksOf(waitingSize) == blocksOf(size)) {
+    keccakPair(waitingNode, waitingSize, waitingOut, node, size, to + 1);
+    waitingNode = 0;
+    return HASH_REF;
+  }
+  flushLeaf();
+  waitingNode = node;
+  waitingSize = size;
+  waitingOut = to + 1;
+  leafRoom = leafRoom == leafRooms ? leafRooms + leafRoomBytes : leafRooms;
+  return HASH_REF;
+}
+
 /** Writes the leaf of one rank, its path from `depth` on; returns its start, its size in `nodeSize`. */
 let nodeSize: u32 = 0;
 function putLeaf(rank: u32, depth: u32): usize {
@@ -118,10 +148,17 @@ function putNode(lo: u32, hi: u32, depth: u32): usize {
     while (rank < hi && nibbleAt(rank, shared) == nibble) rank++;
     if (rank == first) store<u8>(at++, 0x80);
     else {
+      if (rank - first == 1) {
+        const leaf = putLeaf(first, shared + 1);
+        at += putLeafReference(leaf, nodeSize, at);
+        continue;
+      }
+      flushLeaf();
       const node = putNode(first, rank, shared + 1);
       at += putReference(node, nodeSize, at);
     }
   }
+  flushLeaf();
   store<u8>(at++, 0x80);
   const branch = wrapList(room, <u32>(at - room));
   if (shared == depth) return branch;
@@ -134,13 +171,25 @@ function putNode(lo: u32, hi: u32, depth: u32): usize {
   return wrapList(start, <u32>(end - start));
 }
 
+// Path and headers of a leaf, to a multiple of 8.
+function leafBytes(largest: u32): u32 {
+  return (largest + 64 + 7) & ~7;
+}
+
 /** Bytes of scratch needed when the largest value has `largest` bytes. */
 export function orderedTrieScratchBytes(largest: u32): u32 {
-  return 12 * <u32>BRANCH_BYTES + largest + 64;
+  return 12 * <u32>BRANCH_BYTES + 2 * leafBytes(largest);
 }
 
 /** Root to the 32 bytes at `out`. */
-export function orderedTrieRoot(n: u32, endsAt: usize, blobAt: usize, scratch: usize, out: usize): void {
+export function orderedTrieRoot(
+  n: u32,
+  endsAt: usize,
+  blobAt: usize,
+  largest: u32,
+  scratch: usize,
+  out: usize,
+): void {
   if (n == 0) {
     store<u8>(scratch, 0x80);
     keccak(scratch, 1, out);
@@ -150,7 +199,9 @@ export function orderedTrieRoot(n: u32, endsAt: usize, blobAt: usize, scratch: u
   ends = endsAt;
   blob = blobAt;
   branchRoom = scratch;
-  leafRoom = scratch + 12 * BRANCH_BYTES;
+  leafRooms = leafRoom = scratch + 12 * BRANCH_BYTES;
+  leafRoomBytes = leafBytes(largest);
+  waitingNode = 0;
   const node = putNode(0, n, 0);
   keccak(node, nodeSize, out);
 }

@@ -106,6 +106,6 @@ export function orderedTrieRoot(values: BytesColumn): Uint8Array {
   }
   const scratchBytes = kernel.orderedTrieScratchBytes(largest);
   const blobAt = columnIn(values, scratchBytes);
-  kernel.orderedTrieRoot(n, INPUT, blobAt, align(blobAt + values.blob.length), OUT);
+  kernel.orderedTrieRoot(n, INPUT, blobAt, largest, align(blobAt + values.blob.length), OUT);
   return heap.slice(OUT, OUT + 32);
 }

@@ -23,7 +23,7 @@ export interface KernelExports {
   keccak(input: number, size: number, out: number): void;
   blake2bCompress(rounds: number, state: number, isFinal: number): void;
   keccakBatch(n: number, ends: number, blob: number, out: number): void;
-  orderedTrieRoot(n: number, ends: number, blob: number, scratch: number, out: number): void;
+  orderedTrieRoot(n: number, ends: number, blob: number, largest: number, scratch: number, out: number): void;
   orderedTrieScratchBytes(largest: number): number;
 }
 
