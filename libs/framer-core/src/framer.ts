@@ -265,6 +265,7 @@ export class Framer {
     for (let i = 0; i < n; i++) most = Math.max(most, message.indexes[i]! + 1);
     tracker.addMessage(message.streamSeq, most);
     const source = pool.slab.addSource(message);
+    pool.accounts.warm(message.senders, n);
     pool.keyCursor = 0;
     const skip = this.replayed.size > 0 || tracker.hasInitial;
     for (let i = 0; i < n; i++) {
@@ -462,6 +463,7 @@ export class Framer {
   private appendFrame(rows: Int32Array, tail: number, openedMs: number): void {
     const block = this.block!;
     const { slab, accounts } = this.pool;
+    this.pool.warmSenders(rows, 0, rows.length);
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i]!;
       this.builder.addRow(slab, accounts, row);
@@ -631,7 +633,17 @@ export class Framer {
     if (!block) return;
     const source = block.addReceipts(message);
     const { pool, stats } = this;
-    for (let i = 0; i < message.seqs.length; i++) {
+    const n = message.seqs.length;
+    if (n > 0) {
+      // Its seqs ascend, but there may be gaps: a few senders too many do no harm.
+      const first = Math.max(0, message.seqs[0]! - block.firstSeq);
+      pool.warmSenders(
+        block.rows,
+        first,
+        Math.min(block.length, first + 2 * n, message.seqs[n - 1]! - block.firstSeq + 1),
+      );
+    }
+    for (let i = 0; i < n; i++) {
       const at = message.seqs[i]! - block.firstSeq;
       if (at < 0 || at >= block.length || !block.resolve(at, message, i, source)) continue;
       const row = block.rows[at]!;

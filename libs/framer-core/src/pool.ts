@@ -146,6 +146,16 @@ export class Pool {
     if (gap > 0 && (accounts.i32[(account << 4) + FLAGS]! & gapped) !== 0) slab.detach(row);
   }
 
+  /** Brings the senders of slab rows into the cache (see `AccountTable.warm`); negative ones are passed over. */
+  warmSenders(rows: Int32Array, from: number, to: number): void {
+    const { accounts } = this;
+    const { i32 } = accounts;
+    const { account } = this.slab;
+    let touched = 0;
+    for (let i = from; i < to; i++) touched ^= i32[account[Math.max(rows[i]!, 0)]! << 4]!;
+    accounts.touched = touched;
+  }
+
   /** Index of the first key of the row that `admit` is about to take; kept by the caller, who walks the message. */
   keyCursor = 0;
 

@@ -96,8 +96,10 @@ export class ResolvedArrivals {
       const entry = this.messages.get(seq)!;
       if (entry.left === entry.count) continue;
       const base = seq * MAX_BATCH_TRANSACTIONS;
-      for (let i = 0; i < entry.count; i++)
-        if ((entry.bits[i >> 3]! & (1 << (i & 7))) !== 0) push(base + i, base + i + 1);
+      if (entry.left === 0) push(base, base + entry.count);
+      else
+        for (let i = 0; i < entry.count; i++)
+          if ((entry.bits[i >> 3]! & (1 << (i & 7))) !== 0) push(base + i, base + i + 1);
       // A message that is resolved whole joins its neighbour's range.
       if (entry.left === 0 && out.at(-1) === base + entry.count)
         out[out.length - 1] = base + MAX_BATCH_TRANSACTIONS;
