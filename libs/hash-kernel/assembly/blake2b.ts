@@ -19,35 +19,126 @@ const SIGMA = memory.data<u8>([
   80, 16, 64, 32, 56, 48, 8, 40, 120, 88, 72, 112, 24, 96, 104, 0,
 ]);
 
+/** Message words in the order in which ten rounds take them: rows of 128 bytes. */
+const SCHEDULE = memory.data(1280, 16);
 const V = memory.data(128, 16);
 
-// @ts-ignore: decorator
-@inline
-function mix(a: usize, b: usize, c: usize, d: usize, x: u64, y: u64): void {
-  let va = load<u64>(V + a) + load<u64>(V + b) + x;
-  let vd = rotr<u64>(load<u64>(V + d) ^ va, 32);
-  let vc = load<u64>(V + c) + vd;
-  let vb = rotr<u64>(load<u64>(V + b) ^ vc, 24);
-  va = va + vb + y;
-  vd = rotr<u64>(vd ^ va, 16);
-  vc = vc + vd;
-  vb = rotr<u64>(vb ^ vc, 63);
-  store<u64>(V + a, va);
-  store<u64>(V + b, vb);
-  store<u64>(V + c, vc);
-  store<u64>(V + d, vd);
+/** Rounds per call of `mix`: a multiple of ten. An engine replaces a function by its optimised form only between calls. */
+const ROUNDS_PER_CALL: u32 = 10_000;
+
+/** Rounds on V, the first of the schedule first; the sixteen words stay in locals meanwhile. */
+function mix(rounds: u32): void {
+  let v0 = load<u64>(V);
+  let v1 = load<u64>(V, 8);
+  let v2 = load<u64>(V, 16);
+  let v3 = load<u64>(V, 24);
+  let v4 = load<u64>(V, 32);
+  let v5 = load<u64>(V, 40);
+  let v6 = load<u64>(V, 48);
+  let v7 = load<u64>(V, 56);
+  let v8 = load<u64>(V, 64);
+  let v9 = load<u64>(V, 72);
+  let v10 = load<u64>(V, 80);
+  let v11 = load<u64>(V, 88);
+  let v12 = load<u64>(V, 96);
+  let v13 = load<u64>(V, 104);
+  let v14 = load<u64>(V, 112);
+  let v15 = load<u64>(V, 120);
+  let m: usize = SCHEDULE;
+  for (let r: u32 = 0; r < rounds; r++) {
+    v0 += v4 + load<u64>(m);
+    v12 = rotr<u64>(v12 ^ v0, 32);
+    v8 += v12;
+    v4 = rotr<u64>(v4 ^ v8, 24);
+    v0 += v4 + load<u64>(m, 8);
+    v12 = rotr<u64>(v12 ^ v0, 16);
+    v8 += v12;
+    v4 = rotr<u64>(v4 ^ v8, 63);
+    v1 += v5 + load<u64>(m, 16);
+    v13 = rotr<u64>(v13 ^ v1, 32);
+    v9 += v13;
+    v5 = rotr<u64>(v5 ^ v9, 24);
+    v1 += v5 + load<u64>(m, 24);
+    v13 = rotr<u64>(v13 ^ v1, 16);
+    v9 += v13;
+    v5 = rotr<u64>(v5 ^ v9, 63);
+    v2 += v6 + load<u64>(m, 32);
+    v14 = rotr<u64>(v14 ^ v2, 32);
+    v10 += v14;
+    v6 = rotr<u64>(v6 ^ v10, 24);
+    v2 += v6 + load<u64>(m, 40);
+    v14 = rotr<u64>(v14 ^ v2, 16);
+    v10 += v14;
+    v6 = rotr<u64>(v6 ^ v10, 63);
+    v3 += v7 + load<u64>(m, 48);
+    v15 = rotr<u64>(v15 ^ v3, 32);
+    v11 += v15;
+    v7 = rotr<u64>(v7 ^ v11, 24);
+    v3 += v7 + load<u64>(m, 56);
+    v15 = rotr<u64>(v15 ^ v3, 16);
+    v11 += v15;
+    v7 = rotr<u64>(v7 ^ v11, 63);
+    v0 += v5 + load<u64>(m, 64);
+    v15 = rotr<u64>(v15 ^ v0, 32);
+    v10 += v15;
+    v5 = rotr<u64>(v5 ^ v10, 24);
+    v0 += v5 + load<u64>(m, 72);
+    v15 = rotr<u64>(v15 ^ v0, 16);
+    v10 += v15;
+    v5 = rotr<u64>(v5 ^ v10, 63);
+    v1 += v6 + load<u64>(m, 80);
+    v12 = rotr<u64>(v12 ^ v1, 32);
+    v11 += v12;
+    v6 = rotr<u64>(v6 ^ v11, 24);
+    v1 += v6 + load<u64>(m, 88);
+    v12 = rotr<u64>(v12 ^ v1, 16);
+    v11 += v12;
+    v6 = rotr<u64>(v6 ^ v11, 63);
+    v2 += v7 + load<u64>(m, 96);
+    v13 = rotr<u64>(v13 ^ v2, 32);
+    v8 += v13;
+    v7 = rotr<u64>(v7 ^ v8, 24);
+    v2 += v7 + load<u64>(m, 104);
+    v13 = rotr<u64>(v13 ^ v2, 16);
+    v8 += v13;
+    v7 = rotr<u64>(v7 ^ v8, 63);
+    v3 += v4 + load<u64>(m, 112);
+    v14 = rotr<u64>(v14 ^ v3, 32);
+    v9 += v14;
+    v4 = rotr<u64>(v4 ^ v9, 24);
+    v3 += v4 + load<u64>(m, 120);
+    v14 = rotr<u64>(v14 ^ v3, 16);
+    v9 += v14;
+    v4 = rotr<u64>(v4 ^ v9, 63);
+    m = m == SCHEDULE + 1152 ? SCHEDULE : m + 128;
+  }
+  store<u64>(V, v0);
+  store<u64>(V, v1, 8);
+  store<u64>(V, v2, 16);
+  store<u64>(V, v3, 24);
+  store<u64>(V, v4, 32);
+  store<u64>(V, v5, 40);
+  store<u64>(V, v6, 48);
+  store<u64>(V, v7, 56);
+  store<u64>(V, v8, 64);
+  store<u64>(V, v9, 72);
+  store<u64>(V, v10, 80);
+  store<u64>(V, v11, 88);
+  store<u64>(V, v12, 96);
+  store<u64>(V, v13, 104);
+  store<u64>(V, v14, 112);
+  store<u64>(V, v15, 120);
 }
 
-// @ts-ignore: decorator
-@inline
-function word(message: usize, sigma: usize, i: usize): u64 {
-  return load<u64>(message + <usize>load<u8>(sigma + i));
-}
-
-/** State h (64 bytes, little-endian words, updated in place), then message (128) and offset counter (16) behind it. */
+/**
+ * State h (64 bytes, little-endian words, updated in place), then message (128) and offset counter (16) behind it. A
+ * call may pay for 2^32 rounds.
+ */
 export function blake2bCompress(rounds: u32, state: usize, isFinal: u32): void {
   const message = state + 64;
   const counter = message + 128;
+  for (let i: usize = 0; i < 160; i++)
+    store<u64>(SCHEDULE + (i << 3), load<u64>(message + <usize>load<u8>(SIGMA + i)));
   for (let i: usize = 0; i < 64; i += 8) {
     store<u64>(V + i, load<u64>(state + i));
     store<u64>(V + i, load<u64>(IV + i), 64);
@@ -55,18 +146,10 @@ export function blake2bCompress(rounds: u32, state: usize, isFinal: u32): void {
   store<u64>(V, load<u64>(V, 96) ^ load<u64>(counter), 96);
   store<u64>(V, load<u64>(V, 104) ^ load<u64>(counter, 8), 104);
   if (isFinal) store<u64>(V, ~load<u64>(V, 112), 112);
-  let sigma: usize = SIGMA;
-  for (let r: u32 = 0; r < rounds; r++) {
-    mix(0, 32, 64, 96, word(message, sigma, 0), word(message, sigma, 1));
-    mix(8, 40, 72, 104, word(message, sigma, 2), word(message, sigma, 3));
-    mix(16, 48, 80, 112, word(message, sigma, 4), word(message, sigma, 5));
-    mix(24, 56, 88, 120, word(message, sigma, 6), word(message, sigma, 7));
-    mix(0, 40, 80, 120, word(message, sigma, 8), word(message, sigma, 9));
-    mix(8, 48, 88, 96, word(message, sigma, 10), word(message, sigma, 11));
-    mix(16, 56, 64, 104, word(message, sigma, 12), word(message, sigma, 13));
-    mix(24, 32, 72, 112, word(message, sigma, 14), word(message, sigma, 15));
-    sigma += 16;
-    if (sigma == SIGMA + 160) sigma = SIGMA;
+  for (let left = rounds; left > 0; ) {
+    const now = min<u32>(left, ROUNDS_PER_CALL);
+    mix(now);
+    left -= now;
   }
   for (let i: usize = 0; i < 64; i += 8)
     store<u64>(state + i, load<u64>(state + i) ^ load<u64>(V + i) ^ load<u64>(V + i, 64));
