@@ -141,7 +141,7 @@ function raise(facts: Facts, { base, from, size }: Range): void {
   if (known === undefined) facts.set(base, { from, end });
   else {
     facts.set(base, {
-      from: from < known.from ? from : known.from,
+      from: lower(from, known.from),
       end: higher(end, known.end),
     });
   }
