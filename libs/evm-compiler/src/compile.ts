@@ -52,7 +52,6 @@ export function compileCode(
     const started = now();
     const built = buildFunction(code, rules, {
       template: true,
-      maxVariants: MAX_VARIANTS,
       budgets: { blocks: budgets.blocks, instructions: budgets.instructions, wallMs: budgets.wallMs },
       now,
     });
@@ -81,9 +80,6 @@ export function compileCode(
     return refusal("crash", error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
 }
-
-/** Contexts of one position. A loop that leaves something on the stack has one per height, so up to 1,024. */
-const MAX_VARIANTS = 1100;
 
 /** Pairs of a block and a value live into it; real contracts stay below a tenth. */
 const MAX_LIVE_PAIRS = 4_000_000;

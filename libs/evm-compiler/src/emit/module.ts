@@ -3,7 +3,7 @@ import type { Block, Edge, IrFunction, SwitchCase, ValueId } from "@velarium/evm
 import { layout } from "@velarium/evm-kernel";
 import { type FlowPlan, planFlow } from "../flow/plan.ts";
 import { type FlowEdge, FlowWalker, type Step } from "../flow/walker.ts";
-import { FunctionCode, I32 } from "../wasm/code.ts";
+import { BudgetError, FunctionCode, I32 } from "../wasm/code.ts";
 import { ModuleBuilder } from "../wasm/module.ts";
 import { OP } from "../wasm/opcodes.ts";
 import { pushEqual, pushIsNonZero } from "../words/logic.ts";
@@ -74,6 +74,9 @@ function usedFunctions(_ir: IrFunction): KernelFunction[] {
 
 /** Uses of immediates in loops for which they are loaded on entry, which costs every call and locals. */
 const MAX_HELD_IMMEDIATES = 16;
+
+/** V8 takes seconds for some thousand branches in one straight run of code; compilers of contracts stay below 50. */
+const MAX_TOUCHES_PER_BLOCK = 1000;
 
 /** In `FRAME_POINT`: the kernel is at an operation that the frame does not come back from. */
 const POINT_OF_NO_RETURN = 0x7fffffff;
@@ -193,6 +196,10 @@ class FunctionWriter {
         ? undefined
         : { point: this.#plan.point[block.id]!, stack: block.resume.stack };
     const touches = this.#touches[block.id]!;
+    const kept = block.instructions.filter(({ op }, i) => op === "touch" && touches.get(i) !== 0n).length;
+    if (kept > MAX_TOUCHES_PER_BLOCK) {
+      throw new BudgetError("operations", `a block expands memory more than ${MAX_TOUCHES_PER_BLOCK} times`);
+    }
     for (const [i, instruction] of block.instructions.entries()) {
       const extent = touches.get(i);
       if (extent === undefined) emitInstruction(this.#frame, instruction, site);

@@ -1,0 +1,144 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, it } from "@jest/globals";
+import { encodeCall, token } from "@velarium/contracts";
+import { createCompiler } from "../src/compiler.ts";
+import type { Compiler, CompilerBudgets, CompilerPolicy } from "../src/types.ts";
+import { address, Machine, word } from "./support/machine.ts";
+
+const HOLDER = address(0x31);
+const TOKEN = address(0x32);
+
+/** A call of the holder. */
+const call = (data: Uint8Array, to = TOKEN) => ({ caller: HOLDER, to, data, gasLimit: 200_000 });
+const transferNothing = encodeCall(token, "transfer(address,uint256)", [address(0x33), 0]);
+
+const open: Compiler[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((compiler) => compiler.close()));
+});
+
+function setUp(options: { policy?: Partial<CompilerPolicy>; budgets?: Partial<CompilerBudgets> } = {}) {
+  const machine = new Machine("cancun");
+  machine.setWorld([
+    { address: HOLDER, balance: 10n ** 18n },
+    { address: TOKEN, code: token.runtime, nonce: 1n },
+  ]);
+  const compiler = createCompiler({ kernel: machine.kernel, ...options });
+  open.push(compiler);
+  return { machine, compiler };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(10);
+}
+
+/** Returns the constant that it pushes: codes of one template. */
+const returningConstant = (value: bigint): Uint8Array =>
+  Uint8Array.from([0x7f, ...word(value), 0x60, 0, 0x52, 0x60, 0x20, 0x60, 0, 0xf3]);
+
+describe("tier-up", () => {
+  it("compiles a code on the worker once it is hot, and installs it", async () => {
+    const { machine, compiler } = setUp({ policy: { calls: 3 } });
+    const expected = machine.run(call(transferNothing), { compiled: false, suspend: false });
+    compiler.poll(machine.rules);
+    expect(compiler.stats()).toEqual([]);
+    machine.run(call(transferNothing), { compiled: false, suspend: false });
+    machine.run(call(transferNothing), { compiled: false, suspend: false });
+    compiler.poll(machine.rules);
+    await until(() => compiler.stats()[0]?.state === "ready");
+    compiler.poll(machine.rules);
+    const [stats] = compiler.stats();
+    expect(stats).toMatchObject({ installed: 1, fork: "cancun", codeBytes: token.runtime.length });
+    expect(stats!.wasmBytes).toBeGreaterThan(1000);
+    const before = machine.interpretedFrames();
+    expect(machine.run(call(transferNothing), { compiled: true, suspend: true })).toBe(expected);
+    expect(machine.interpretedFrames()).toBe(before);
+  });
+
+  it("shares one module among codes that differ in constants", () => {
+    const { machine, compiler } = setUp();
+    const values = [7n ** 80n, 11n ** 70n];
+    machine.setWorld(
+      values.map((value, i) => ({ address: address(0x40 + i), code: returningConstant(value) })),
+    );
+    const entries = values.map((value) => machine.kernel.addCode(returningConstant(value)));
+    for (const entry of entries) expect(compiler.force(entry, machine.rules)).toEqual({ compiled: true });
+    expect(compiler.stats()).toHaveLength(1);
+    expect(compiler.stats()[0]!.installed).toBe(2);
+    for (const [i, value] of values.entries()) {
+      const text = machine.run(call(new Uint8Array(0), address(0x40 + i)), {
+        compiled: true,
+        suspend: false,
+      });
+      expect(text).toContain(value.toString(16).padStart(64, "0"));
+    }
+  });
+
+  it("evicts the module that was used longest ago, and the code runs on", () => {
+    const { machine, compiler } = setUp({ policy: { maxModules: 1, calls: 1_000_000 } });
+    const expected = machine.run(call(transferNothing), { compiled: false, suspend: false });
+    const first = machine.kernel.addCode(token.runtime);
+    compiler.force(first, machine.rules);
+    compiler.poll(machine.rules);
+    compiler.force(machine.kernel.addCode(returningConstant(3n ** 100n)), machine.rules);
+    compiler.poll(machine.rules);
+    expect(compiler.installed(first)).toBe(false);
+    expect(compiler.stats().map(({ state }) => state)).toEqual(["evicted", "ready"]);
+    expect(machine.run(call(transferNothing), { compiled: false, suspend: false })).toBe(expected);
+  });
+});
+
+describe("budgets", () => {
+  const cases: [string, Partial<CompilerBudgets>][] = [
+    ["code-size", { codeBytes: 100 }],
+    ["variants", { blocks: 5 }],
+    ["operations", { instructions: 20 }],
+    ["bytes", { wasmBytes: 2000 }],
+    ["locals", { locals: 12 }],
+    ["nesting", { nesting: 3 }],
+  ];
+  for (const [reason, budgets] of cases) {
+    it(`falls back for good beyond ${reason}`, async () => {
+      const { machine, compiler } = setUp({ budgets });
+      const entry = machine.kernel.addCode(token.runtime);
+      expect(compiler.force(entry, machine.rules)).toMatchObject({ compiled: false, reason });
+      expect(await compiler.forceInBackground(entry, machine.rules)).toMatchObject({ reason });
+      expect(compiler.stats()).toMatchObject([{ state: "fallback", reason, installed: 0 }]);
+    });
+  }
+
+  it("gives up on a code that takes too long, and goes on with the next", async () => {
+    const { machine, compiler } = setUp({ budgets: { wallMs: 1 } });
+    const slow = machine.kernel.addCode(token.runtime);
+    expect(await compiler.forceInBackground(slow, machine.rules)).toMatchObject({ reason: "time" });
+    expect(compiler.stats()[0]!.state).toBe("fallback");
+  });
+
+  it("stays within its bounds on hostile code", async () => {
+    const { machine, compiler } = setUp();
+    const filled = (bytes: readonly number[]): Uint8Array =>
+      Uint8Array.from({ length: 24_576 }, (_, i) => bytes[i % bytes.length]!);
+    const bombs = [
+      filled([0x5b]),
+      // MSTORE at offsets that nothing says of.
+      filled([0x5a, 0x5a, 0x52]),
+      // Jumps over jumps, each on a condition.
+      filled([0x5b, 0x5a, 0x38, 0x57]),
+      filled([0x80, 0x01]),
+      // Everything that was read stays needed.
+      filled([0x35, 0x80, 0x01]),
+      filled([0x60]),
+    ];
+    for (const code of bombs) {
+      machine.setWorld([
+        { address: TOKEN, code },
+        { address: HOLDER, balance: 1n },
+      ]);
+      const expected = machine.run(call(new Uint8Array(0)), { compiled: false, suspend: false });
+      const entry = machine.kernel.addCode(code);
+      const outcome = await compiler.forceInBackground(entry, machine.rules);
+      if (!outcome.compiled) expect(outcome.reason).not.toBe("crash");
+      expect(machine.run(call(new Uint8Array(0)), { compiled: false, suspend: false })).toBe(expected);
+    }
+  });
+});
