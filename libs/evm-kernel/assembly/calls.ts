@@ -81,20 +81,29 @@ export function call(frame: usize, op: u32): i32 {
   // Before EIP-150 what is asked for must be there, so nothing more of the target is looked at without it.
   if (!tangerine && (gas < cost || saturated(sp - 32) > <u64>(gas - cost))) return STATUS_HALT;
   const precompile = isPrecompile(load<u64>(to), load<u64>(to, 8), load<u64>(to, 16) & 0xffffffff);
+  const tooDeep = load<u32>(frame, FRAME_DEPTH) >= <u32>MAX_DEPTH;
+  let looks = true;
+  if (!prague) {
+    // Whether the callee delegates is part of the price from Prague on; before it, a call that cannot be made does not
+    // look at the callee.
+    if (gas < cost) return STATUS_HALT;
+    looks = !tooDeep;
+    if (looks && moves) {
+      if (!knowBalance(self)) return STATUS_MISS;
+      looks = !less(self + A_BALANCE, value);
+    }
+  }
   let entry = NO_CODE;
   let delegate: usize = 0;
   if (precompile) {
     // Whether a precompile delegates is asked like of any account.
     if (prague && !knowCode(target)) return STATUS_MISS;
-  } else {
+  } else if (looks) {
     entry = codeOf(target);
     if (entry == 0) return STATUS_MISS;
     if (prague && load<u32>(entry, CODE_FLAGS) & CODEFLAG_DELEGATION) {
       delegate = delegateOf(entry);
       cost += isWarm(delegate) || delegate == target ? warmAccountGas : coldAccountGas;
-      if (gas < cost) return STATUS_HALT;
-      entry = codeOf(delegate);
-      if (entry == 0) return STATUS_MISS;
     }
   }
   if (gas < cost) return STATUS_HALT;
@@ -105,14 +114,17 @@ export function call(frame: usize, op: u32): i32 {
     const most = remaining - remaining / 64;
     given = requested < <u64>most ? <i64>requested : most;
   } else given = <i64>requested;
-  const tooDeep = load<u32>(frame, FRAME_DEPTH) >= <u32>MAX_DEPTH;
   let poor = false;
   if (moves && !tooDeep) {
     if (!knowBalance(self)) return STATUS_MISS;
     poor = less(self + A_BALANCE, value);
     if (!poor && op == CALL && !knowBalance(target)) return STATUS_MISS;
   }
-  if (!eip158 && !tooDeep && op != DELEGATECALL && exists(target) < 0) return STATUS_MISS;
+  if (delegate != 0 && !tooDeep && !poor) {
+    entry = codeOf(delegate);
+    if (entry == 0) return STATUS_MISS;
+  }
+  if (!eip158 && !tooDeep && !poor && op == CALL && exists(target) < 0) return STATUS_MISS;
   if (learned) return STATUS_LEARNED;
 
   // Nothing can be missing from here on.

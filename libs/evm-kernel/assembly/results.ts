@@ -142,9 +142,8 @@ function collectSlot(slot: usize, attempts: bool): void {
   if (incarnation == TRANSIENT || incarnation == LISTED) return;
   const account = <usize>load<u32>(slot, S_ACCOUNT);
   const wiped = (load<u32>(account, A_TX) & WIPED) != 0;
+  // What a removed account had stored is gone with it; that it was read remains.
   const changed = !wiped && !equals(slot + S_VALUE, slot + S_FIRST);
-  // The storage of a removed account is not looked at any more.
-  if (wiped) return;
   if (!changed && (tx & SLOT_READ) == 0 && !(attempts && (tx & SLOT_TRIED) != 0)) return;
   putSlotKey(account, incarnation, slot, addAccess(changed || (attempts && (tx & SLOT_TRIED) != 0) ? W : R));
   if (changed) {
