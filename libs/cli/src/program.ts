@@ -7,6 +7,7 @@ import { completionCommand } from "./commands/completion.ts";
 import { conformanceCommand } from "./commands/conformance.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { engineCommand } from "./commands/engine.ts";
+import { fuzzCommand } from "./commands/fuzz.ts";
 import { proveCommand, verifyProofCommand } from "./commands/prove.ts";
 import { replayCommand } from "./commands/replay.ts";
 import { runCommand } from "./commands/run.ts";
@@ -41,6 +42,7 @@ export function createProgram(): Command {
     analyzeCommand(),
     benchCommand(),
     conformanceCommand(),
+    fuzzCommand(),
     serviceCommand(),
     completionCommand(() => program),
   ];

@@ -1,4 +1,9 @@
-export { ENGINE_NAMES, type EngineName } from "./engine-under-test.ts";
+export {
+  createEngineUnderTest,
+  ENGINE_NAMES,
+  type EngineName,
+  type EngineUnderTest,
+} from "./engine-under-test.ts";
 export {
   type CaseVerdict,
   type Execute,

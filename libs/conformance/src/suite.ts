@@ -3,7 +3,6 @@
  * from outside, and when it is stopped its thread is replaced by a new one that goes on with the next case.
  */
 import { Worker } from "node:worker_threads";
-import type { EngineName } from "./engine-under-test.ts";
 import type { CaseStart, FileOrder } from "./file-run.ts";
 import { SuiteResult } from "./suite-result.ts";
 import type { ToParent, WorkerSettings } from "./thread-messages.ts";
@@ -19,6 +18,8 @@ export interface SuiteOptions extends WorkerSettings {
   readonly progress?: (filesDone: number, result: SuiteResult) => void;
 }
 
+/** Time that a thread may take to start and to read a file, ms: far more than any takes. */
+const START_LIMIT_MS = 60_000;
 /** How often running cases are looked at. */
 const WATCH_MS = 200;
 
@@ -93,13 +94,15 @@ class Lane {
         worker.off("error", fail);
         resolve(value);
       };
+      let limitMs = Math.max(caseLimitMs, START_LIMIT_MS);
       const watch = setInterval(() => {
-        if (performance.now() - since > caseLimitMs) settle(current);
+        if (performance.now() - since > limitMs) settle(current);
       }, WATCH_MS);
       const hear = (message: ToParent): void => {
         since = performance.now();
         if (message.kind === "start") {
           current = message.start;
+          limitMs = caseLimitMs;
           return;
         }
         if (message.kind === "case") return this.result.addCase(file, message.report);
