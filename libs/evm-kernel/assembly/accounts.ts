@@ -1,7 +1,7 @@
 // The account table: one record per address, found through an open-addressing index. Functions that need a value
 // which is not at hand note the miss and return false (or -1); they change nothing then.
 import {
-  ACCOUNT_BYTES, ACCOUNT_INDEX, ACCOUNTS, ACCOUNTS_END, accountMask, TOUCHED_ACCOUNTS,
+  ACCOUNT_BYTES, ACCOUNT_INDEX, ACCOUNTS, ACCOUNTS_END, accountMask, BLOCK, MAX_NUMBER, NUMBER_BITS, TOUCHED_ACCOUNTS, widenAccountIndex,
 } from "./bounds";
 import { findCode, NO_CODE } from "./codes";
 import {
@@ -9,11 +9,11 @@ import {
   setUndeclared, stamp, touchedAccountsEnd, undeclared,
 } from "./execution";
 import { noteBalance, noteBits, noteCode, noteDelta, noteNonce } from "./journal";
-import { TXFLAG_WATCHED } from "./layout";
+import { BLOCK_ORIGIN, TXFLAG_WATCHED } from "./layout";
 import { missCode, missField } from "./misses";
 import {
   A_ADDRESS, A_BALANCE, A_BALANCE0, A_CODE, A_CODE0, A_DELTA, A_ENTRY, A_KINDS, A_LOADED, A_NONCE, A_NONCE0, A_STAMP,
-  A_TX, EXISTS, KNOWN_BALANCE, KNOWN_CODE, KNOWN_NONCE, LOADED_BALANCE, LOADED_CODE, LOADED_NONCE, SETTLED, TOUCHED,
+  A_TX, EXISTS, HAS_DELTA, KNOWN_BALANCE, KNOWN_CODE, KNOWN_NONCE, LOADED_BALANCE, LOADED_CODE, LOADED_NONCE, SETTLED, TOUCHED,
   TRIED_BALANCE, TRIED_CODE, TRIED_DELTA, TRIED_NONCE, WARM,
 } from "./records";
 import { eip158, isPrecompile } from "./rules";
@@ -29,9 +29,9 @@ export function accountOf(low: u64, mid: u64, high: u64): usize {
   const mask = accountMask;
   let i = hashAddress(low, mid, high) & mask;
   while (true) {
-    const entry = load<u64>(ACCOUNT_INDEX + (<usize>i << 3));
-    if (<u32>(entry >> 32) != generation) break;
-    const record = <usize>entry;
+    const entry = load<u32>(ACCOUNT_INDEX + (<usize>i << 2));
+    if (entry >> NUMBER_BITS != generation) break;
+    const record = ACCOUNTS + (<usize>(entry & MAX_NUMBER) << 8);
     if (load<u64>(record) == low && load<u64>(record, 8) == mid && load<u64>(record, 16) == high) {
       if (load<u32>(record, A_STAMP) != stamp) enter(record);
       return record;
@@ -48,7 +48,11 @@ export function accountOf(low: u64, mid: u64, high: u64): usize {
   store<u64>(record, low);
   store<u64>(record, mid, 8);
   store<u64>(record, high, 16);
-  store<u64>(ACCOUNT_INDEX + (<usize>i << 3), ((<u64>generation) << 32) | <u64>record);
+  store<u32>(ACCOUNT_INDEX + (<usize>i << 2), (generation << NUMBER_BITS) | <u32>((record - ACCOUNTS) >> 8));
+  if (record - ACCOUNTS > ((<usize>mask + 1) >> 1) * ACCOUNT_BYTES && widenAccountIndex()) {
+    memory.fill(ACCOUNT_INDEX, 0, (<usize>accountMask + 1) << 2);
+    indexAccounts();
+  }
   enter(record);
   return record;
 }
@@ -59,24 +63,21 @@ export function accountAt(word: usize): usize {
   return accountOf(load<u64>(word), load<u64>(word, 8), load<u64>(word, 16));
 }
 
-/** Makes a record part of the transaction. */
+/** Makes a record part of the transaction. Originals are taken when a field is first known: most fields never are. */
 function enter(record: usize): void {
   store<u32>(record, stamp, A_STAMP);
   store<u32>(record, 0, A_TX);
-  store<u64>(record, load<u64>(record, A_NONCE), A_NONCE0);
-  copy(record + A_BALANCE, record + A_BALANCE0);
-  copy(record + A_CODE, record + A_CODE0);
-  zero(record + A_DELTA);
   store<u32>(touchedAccountsEnd, <u32>record);
   setTouchedAccountsEnd(touchedAccountsEnd + 4);
 }
 
-/** Puts an existing index entry back after the tables were restored. */
+/** Fills an index without entries of this generation: after it was widened, or the records were restored. */
 export function indexAccounts(): void {
+  while (accountsEnd - ACCOUNTS > ((<usize>accountMask + 1) >> 1) * ACCOUNT_BYTES && widenAccountIndex());
   for (let record = ACCOUNTS; record < accountsEnd; record += ACCOUNT_BYTES) {
     let i = hashAddress(load<u64>(record), load<u64>(record, 8), load<u64>(record, 16)) & accountMask;
-    while (<u32>(load<u64>(ACCOUNT_INDEX + (<usize>i << 3)) >> 32) == generation) i = (i + 1) & accountMask;
-    store<u64>(ACCOUNT_INDEX + (<usize>i << 3), ((<u64>generation) << 32) | <u64>record);
+    while (load<u32>(ACCOUNT_INDEX + (<usize>i << 2)) >> NUMBER_BITS == generation) i = (i + 1) & accountMask;
+    store<u32>(ACCOUNT_INDEX + (<usize>i << 2), (generation << NUMBER_BITS) | <u32>((record - ACCOUNTS) >> 8));
   }
 }
 
@@ -94,9 +95,9 @@ export function knowBalance(record: usize): bool {
     if (!resident) return missField(record, 0);
     store<u32>(record, load<u32>(record, A_LOADED) | LOADED_BALANCE, A_LOADED);
   }
-  store<u32>(record, tx | KNOWN_BALANCE, A_TX);
-  add(record + A_BALANCE, record + A_DELTA, record + A_BALANCE);
-  zero(record + A_DELTA);
+  copy(record + A_BALANCE, record + A_BALANCE0);
+  if (tx & HAS_DELTA) add(record + A_BALANCE, record + A_DELTA, record + A_BALANCE);
+  store<u32>(record, (tx & ~HAS_DELTA) | KNOWN_BALANCE, A_TX);
   noteRead(load<u8>(record, A_KINDS));
   return true;
 }
@@ -108,6 +109,7 @@ export function knowNonce(record: usize): bool {
     if (!resident) return missField(record, 1);
     store<u32>(record, load<u32>(record, A_LOADED) | LOADED_NONCE, A_LOADED);
   }
+  store<u64>(record, load<u64>(record, A_NONCE), A_NONCE0);
   store<u32>(record, tx | KNOWN_NONCE, A_TX);
   noteRead(load<u8>(record, A_KINDS + 1));
   return true;
@@ -120,6 +122,7 @@ export function knowCode(record: usize): bool {
     if (!resident) return missField(record, 2);
     store<u32>(record, load<u32>(record, A_LOADED) | LOADED_CODE, A_LOADED);
   }
+  copy(record + A_CODE, record + A_CODE0);
   store<u32>(record, tx | KNOWN_CODE, A_TX);
   noteRead(load<u8>(record, A_KINDS + 2));
   return true;
@@ -229,8 +232,10 @@ export function addDelta(record: usize, amount: usize): void {
     return;
   }
   noteDelta(record, amount);
-  store<u32>(record, load<u32>(record, A_TX) | TRIED_DELTA, A_TX);
-  add(record + A_DELTA, amount, record + A_DELTA);
+  const tx = load<u32>(record, A_TX);
+  store<u32>(record, tx | TRIED_DELTA | HAS_DELTA, A_TX);
+  if (tx & HAS_DELTA) add(record + A_DELTA, amount, record + A_DELTA);
+  else copy(amount, record + A_DELTA);
 }
 
 export function setNonce(record: usize, value: u64): void {
@@ -251,8 +256,18 @@ export function setCode(record: usize, codeFlags: u32, incarnation: u32, entry: 
 
 @inline
 export function isWarm(record: usize): bool {
+  return (load<u32>(record, A_TX) & WARM) != 0 || isAlwaysWarm(record);
+}
+
+/** Precompiles and the origin. */
+function isAlwaysWarm(record: usize): bool {
+  const low = load<u64>(record);
+  const mid = load<u64>(record, 8);
+  const high = load<u64>(record, 16);
+  if (isPrecompile(low, mid, high)) return true;
   return (
-    (load<u32>(record, A_TX) & WARM) != 0 || isPrecompile(load<u64>(record), load<u64>(record, 8), load<u64>(record, 16))
+    low == load<u64>(BLOCK, BLOCK_ORIGIN) && mid == load<u64>(BLOCK, BLOCK_ORIGIN + 8) &&
+    high == load<u64>(BLOCK, BLOCK_ORIGIN + 16)
   );
 }
 
@@ -275,16 +290,11 @@ export function supplyField(record: usize, domain: u32, word: usize): void {
   const loaded = load<u32>(record, A_LOADED);
   if ((loaded >> domain) & 1) return;
   store<u32>(record, loaded | (1 << domain), A_LOADED);
-  if (domain == 0) {
-    reverseTo(word, record + A_BALANCE);
-    copy(record + A_BALANCE, record + A_BALANCE0);
-  } else if (domain == 1) {
-    const nonce = bswap<u64>(load<u64>(word, 24));
-    store<u64>(record, nonce, A_NONCE);
-    store<u64>(record, nonce, A_NONCE0);
+  if (domain == 0) reverseTo(word, record + A_BALANCE);
+  else if (domain == 1) {
+    store<u64>(record, bswap<u64>(load<u64>(word, 24)), A_NONCE);
   } else {
     copy(word, record + A_CODE);
-    copy(word, record + A_CODE0);
     store<u32>(record, 0, A_ENTRY);
   }
 }

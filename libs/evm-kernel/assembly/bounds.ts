@@ -6,6 +6,10 @@ import {
 
 export const ACCOUNT_BYTES: usize = 256;
 export const SLOT_BYTES: usize = 128;
+/** An index entry is the number of a record in its lower bits, and the number of the table contents above. */
+export const NUMBER_BITS: u32 = 20;
+export const MAX_NUMBER: u32 = 0xfffff;
+export const MAX_GENERATION: u32 = 0xfff;
 export const JOURNAL_ENTRY_BYTES: usize = 48;
 const RETURN_REGION: usize = 32 << 20;
 const LOG_REGION: usize = 32 << 20;
@@ -35,6 +39,7 @@ export let SLOT_INDEX: usize = 0;
 export let CODE_INDEX: usize = 0;
 export let CODES: usize = 0;
 export let MEMO: usize = 0;
+export let MEMO_TAGS: usize = 0;
 export let MEMORY: usize = 0;
 
 export let RETURNS_END: usize = 0;
@@ -49,9 +54,27 @@ export let MEMORY_END: usize = 0;
 /** First byte that is not there yet: EVM memory may be touched below. */
 export let memoryTop: usize = 0;
 
-/** Index entries less one; entries are twice the records, rounded up to a power of two. */
+/**
+ * Index entries in use less one. An index starts small, to stay in the cache, and doubles when half of it is taken, up to
+ * what its region holds: twice the records, rounded up to a power of two.
+ */
 export let accountMask: u32 = 0;
 export let slotMask: u32 = 0;
+const FIRST_MASK: u32 = 1023;
+let lastAccountMask: u32 = 0;
+let lastSlotMask: u32 = 0;
+
+/** Doubles the index; false when it cannot. The caller fills it anew. */
+export function widenAccountIndex(): bool {
+  if (accountMask >= lastAccountMask) return false;
+  accountMask = (accountMask << 1) | 1;
+  return true;
+}
+export function widenSlotIndex(): bool {
+  if (slotMask >= lastSlotMask) return false;
+  slotMask = (slotMask << 1) | 1;
+  return true;
+}
 export let codeMask: u32 = 0;
 export let memoMask: u32 = 0;
 
@@ -59,7 +82,8 @@ let next: usize = 0;
 
 function place(bytes: usize): usize {
   const at = next;
-  next = (next + bytes + 63) & ~(<usize>63);
+  // Records of 128 bytes are two lines that the processor fetches together.
+  next = (next + bytes + 127) & ~(<usize>127);
   return at;
 }
 
@@ -71,7 +95,7 @@ function maskFor(records: u32): u32 {
 
 /** Places the regions and reserves all but EVM memory. False when there is not enough address space. */
 export function layOut(accounts: u32, slots: u32, codeBytes: usize, memoEntries: u32, memoryBytes: usize): bool {
-  next = (__heap_base + 63) & ~(<usize>63);
+  next = (__heap_base + 127) & ~(<usize>127);
   FRAMES = place(<usize>(MAX_DEPTH + 2) * FRAME_BYTES);
   STACKS = place(<usize>(MAX_DEPTH + 2) * STACK_ENTRIES * 32);
   RETURNS = place(RETURN_REGION);
@@ -90,15 +114,18 @@ export function layOut(accounts: u32, slots: u32, codeBytes: usize, memoEntries:
   ACCOUNTS_END = next;
   SLOTS = place(<usize>slots * SLOT_BYTES);
   SLOTS_END = next;
-  accountMask = maskFor(accounts);
-  slotMask = maskFor(slots);
-  ACCOUNT_INDEX = place((<usize>accountMask + 1) << 3);
-  SLOT_INDEX = place((<usize>slotMask + 1) << 3);
+  lastAccountMask = maskFor(accounts);
+  lastSlotMask = maskFor(slots);
+  accountMask = min<u32>(FIRST_MASK, lastAccountMask);
+  slotMask = min<u32>(FIRST_MASK, lastSlotMask);
+  ACCOUNT_INDEX = place((<usize>lastAccountMask + 1) << 2);
+  SLOT_INDEX = place((<usize>lastSlotMask + 1) << 2);
   codeMask = maskFor(<u32>(codeBytes / 2048));
   CODE_INDEX = place((<usize>codeMask + 1) << 2);
   CODES = place(codeBytes);
   CODES_END = next;
   memoMask = memoEntries - 1;
+  MEMO_TAGS = place(<usize>memoEntries << 2);
   MEMO = place(<usize>memoEntries << 7);
   MEMORY = (place(0) + 65535) & ~(<usize>65535);
   MEMORY_END = MEMORY + memoryBytes;

@@ -69,7 +69,10 @@ export function findCode(prefix: usize): usize {
   }
 }
 
-const align = (n: usize): usize => (n + 15) & ~(<usize>15);
+@inline
+function align(n: usize): usize {
+  return (n + 15) & ~(<usize>15);
+}
 
 /** Adds code unless it is known; returns its entry, 0 when there is no room. */
 export function addCode(from: usize, size: usize): usize {

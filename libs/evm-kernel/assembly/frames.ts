@@ -15,6 +15,7 @@ import {
   FRAME_MEMORY, FRAME_MEMORY_BYTES, FRAME_OUT, FRAME_OUT_BYTES, FRAME_PC, FRAME_POINT, CODE_RULES, FRAME_REFUND, FRAME_RESUME, FRAME_SECTIONS,
   FRAME_SELF, FRAME_SP, FRAME_STACK, FRAME_TEMPORARY, STATUS_HALT, STATUS_RETURN, STATUS_REVERT, STATUS_STOP,
 } from "./layout";
+import { move } from "./moves";
 import { A_CODE } from "./records";
 import { codeDepositGas, codeLimit, homestead, london, rulesEpoch } from "./rules";
 import { incarnationOf } from "./accounts";
@@ -124,7 +125,7 @@ export function keepReturn(from: usize, size: usize): void {
     setLimited(true);
     return;
   }
-  memory.copy(RETURNS, from, size);
+  move(RETURNS, from, size);
   setReturnBytes(size);
 }
 
@@ -197,7 +198,7 @@ export function endFrame(result: i32): void {
   const wanted = load<u32>(ending, FRAME_OUT_BYTES);
   const there = min<u32>(wanted, <u32>returnBytes);
   if (there > 0)
-    memory.copy(<usize>load<u32>(parent, FRAME_MEMORY) + <usize>load<u32>(ending, FRAME_OUT), RETURNS, there);
+    move(<usize>load<u32>(parent, FRAME_MEMORY) + <usize>load<u32>(ending, FRAME_OUT), RETURNS, there);
   if (TRACED) traceMemory(parent, load<u32>(ending, FRAME_OUT), there);
 }
 

@@ -4,7 +4,7 @@ import {
   accountOf, indexAccounts, isCodeless, supplyField,
 } from "./accounts";
 import {
-  ACCOUNT_INDEX, accountMask, ACCOUNTS, BLOCK, FRAMES, INPUT, JOURNAL, LOGS, MEMORY, MISS, OPCODES, RESULT, RETURNS, SLOT_BYTES,
+  ACCOUNT_INDEX, accountMask, ACCOUNTS, BLOCK, FRAMES, INPUT, JOURNAL, LOGS, MAX_GENERATION, MEMORY, MISS, OPCODES, RESULT, RETURNS, SLOT_BYTES,
   SLOT_INDEX, slotMask, SLOTS, STACKS, TEMPORARY, TOUCHED_ACCOUNTS, TOUCHED_SLOTS, ACCOUNT_BYTES,
 } from "./bounds";
 import { addCode, codeBytesUsed, forgetCodes } from "./codes";
@@ -22,7 +22,7 @@ import {
 } from "./layout";
 import { missDomain, missRecord, putAddress, putSlotKey, setMiss } from "./misses";
 import {
-  A_BALANCE, A_CODE, A_DELTA, A_KINDS, A_LOADED, A_NONCE, A_STAMP, A_TX, BLOCK_HASH, KNOWN_BALANCE, KNOWN_CODE,
+  A_BALANCE, A_CODE, A_DELTA, A_KINDS, A_LOADED, A_NONCE, A_STAMP, A_TX, BLOCK_HASH, HAS_DELTA, KNOWN_CODE,
   LOADED_BALANCE, S_ACCOUNT, S_INCARNATION, S_KIND, S_LOADED, S_STAMP, S_VALUE, WIPED,
 } from "./records";
 import { finalCodeWord } from "./results";
@@ -38,14 +38,18 @@ const WORD = memory.data(32, 16);
 
 /** Empties both tables. */
 export function clearState(): void {
-  if (generation == u32.MAX_VALUE) {
-    memory.fill(ACCOUNT_INDEX, 0, (<usize>accountMask + 1) << 3);
-    memory.fill(SLOT_INDEX, 0, (<usize>slotMask + 1) << 3);
+  if (generation == MAX_GENERATION) {
+    memory.fill(ACCOUNT_INDEX, 0, (<usize>accountMask + 1) << 2);
+    memory.fill(SLOT_INDEX, 0, (<usize>slotMask + 1) << 2);
     setGeneration(0);
   }
   setGeneration(generation + 1);
   setAccountsEnd(ACCOUNTS);
   setSlotsEnd(SLOTS);
+  // Records that the host makes before the first execution are entered somewhere too.
+  setTouchedAccountsEnd(TOUCHED_ACCOUNTS);
+  setTouchedSlotsEnd(TOUCHED_SLOTS);
+  setJournalEnd(JOURNAL);
   committed = true;
 }
 
@@ -166,10 +170,7 @@ export function commit(): void {
   for (let at = TOUCHED_ACCOUNTS; at < touchedAccountsEnd; at += 4) {
     const account = <usize>load<u32>(at);
     const tx = load<u32>(account, A_TX);
-    if ((tx & KNOWN_BALANCE) == 0) {
-      add(account + A_BALANCE, account + A_DELTA, account + A_BALANCE);
-      zero(account + A_DELTA);
-    }
+    if (tx & HAS_DELTA) add(account + A_BALANCE, account + A_DELTA, account + A_BALANCE);
     if (tx & KNOWN_CODE && isCodeless(account)) {
       finalCodeWord(account, WORD);
       copy(WORD, account + A_CODE);

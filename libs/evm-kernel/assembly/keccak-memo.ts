@@ -1,22 +1,28 @@
 // keccak256 with a memo for inputs of 64 bytes, which is what mappings hash: key and slot number. Direct mapped, 128
-// bytes an entry: input, digest as a word, and 1 where it is taken.
+// bytes an entry: input, then the digest as a word; tags apart.
 import { permute } from "../../hash-kernel/assembly/keccak-f";
 import { keccak } from "../../hash-kernel/assembly/keccak";
-import { MEMO, memoMask } from "./bounds";
+import { MEMO, MEMO_TAGS, memoMask } from "./bounds";
 import { hashKey } from "./secret";
 import { copy, reverse } from "./u256";
 
 const STATE = memory.data(200, 16);
 const DIGEST: usize = 64;
-const TAKEN: usize = 96;
 
 /** One block: 64 bytes at `at`. */
 function keccak64(at: usize, out: usize): void {
-  memory.fill(STATE, 0, 200);
   copy(at, STATE);
   copy(at + 32, STATE + 32);
-  store<u64>(STATE, 1, 64);
-  store<u64>(STATE, 0x8000000000000000, 128);
+  v128.store(STATE, i64x2(1, 0), 64);
+  const none = i64x2.splat(0);
+  v128.store(STATE, none, 80);
+  v128.store(STATE, none, 96);
+  v128.store(STATE, none, 112);
+  v128.store(STATE, i64x2(0x8000000000000000, 0), 128);
+  v128.store(STATE, none, 144);
+  v128.store(STATE, none, 160);
+  v128.store(STATE, none, 176);
+  store<u64>(STATE, 0, 192);
   permute(STATE);
   reverse(STATE, out);
 }
@@ -28,23 +34,20 @@ export function hash(at: usize, size: usize, out: usize): void {
     reverse(out, out);
     return;
   }
-  const a = load<u64>(at, 16);
-  const b = load<u64>(at, 24);
-  const entry =
-    MEMO +
-    (<usize>(
-      hashKey(
-        a ^ bswap<u64>(load<u64>(at, 0)), b ^ bswap<u64>(load<u64>(at, 8)), load<u64>(at, 40) ^ load<u64>(at, 32),
-        load<u64>(at, 48), load<u64>(at, 56),
-      ) & memoMask
-    ) <<
-      7);
+  const mixed = hashKey(
+    load<u64>(at, 16) ^ bswap<u64>(load<u64>(at)), load<u64>(at, 24) ^ bswap<u64>(load<u64>(at, 8)),
+    load<u64>(at, 40) ^ load<u64>(at, 32), load<u64>(at, 48), load<u64>(at, 56),
+  );
+  // The tag tells a miss without a look at the entry: tags are few bytes and stay in the cache. 0: not taken.
+  const i = <usize>(mixed & memoMask);
+  const tag = mixed | 1;
+  const entry = MEMO + (i << 7);
   if (
-    load<u32>(entry, TAKEN) != 0 &&
+    load<u32>(MEMO_TAGS + (i << 2)) == tag &&
     ((load<u64>(entry) ^ load<u64>(at)) |
       (load<u64>(entry, 8) ^ load<u64>(at, 8)) |
-      (load<u64>(entry, 16) ^ a) |
-      (load<u64>(entry, 24) ^ b) |
+      (load<u64>(entry, 16) ^ load<u64>(at, 16)) |
+      (load<u64>(entry, 24) ^ load<u64>(at, 24)) |
       (load<u64>(entry, 32) ^ load<u64>(at, 32)) |
       (load<u64>(entry, 40) ^ load<u64>(at, 40)) |
       (load<u64>(entry, 48) ^ load<u64>(at, 48)) |
@@ -56,7 +59,7 @@ export function hash(at: usize, size: usize, out: usize): void {
   }
   copy(at, entry);
   copy(at + 32, entry + 32);
-  store<u32>(entry, 1, TAKEN);
-  keccak64(at, entry + DIGEST);
-  copy(entry + DIGEST, out);
+  store<u32>(MEMO_TAGS + (i << 2), tag);
+  keccak64(at, out);
+  copy(out, entry + DIGEST);
 }

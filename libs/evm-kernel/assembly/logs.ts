@@ -3,6 +3,7 @@ import { LOGS_END } from "./bounds";
 import { logCount, logsEnd, setLimited, setLogCount, setLogsEnd } from "./execution";
 import { FRAME_ADDRESS } from "./layout";
 import { putAddress } from "./misses";
+import { move } from "./moves";
 import { reverse } from "./u256";
 
 @inline
@@ -41,7 +42,7 @@ export function appendLog(frame: usize, data: usize, size: usize, topics: i32, t
   if (single) store<u8>(at, load<u8>(data));
   else {
     at = putHeader(at, 0x80, size);
-    memory.copy(at, data, size);
+    move(at, data, size);
   }
   setLogsEnd(at + (single ? 1 : size));
   setLogCount(logCount + 1);

@@ -1,5 +1,6 @@
 // Account records, 256 bytes, and slot records, 128 bytes. Fields above A_TX hold state and outlive a transaction in
-// resident mode; A_TX, the originals and the delta belong to the transaction whose stamp the record carries.
+// resident mode; A_TX belongs to the transaction whose stamp
+// the record carries; an original counts once its field is KNOWN, the delta once HAS_DELTA.
 
 // ---- Accounts ----
 export const A_ADDRESS: usize = 0; // u64, u64, u32: the address as a number, low limb first
@@ -39,6 +40,8 @@ export const SETTLED: u32 = 2048;
 export const EXISTS: u32 = 4096;
 /** Removed at the end of the transaction. */
 export const WIPED: u32 = 8192;
+/** A_DELTA holds something. */
+export const HAS_DELTA: u32 = 32768;
 /** EIP-6780: created in this transaction (reverts with the frame that created it). */
 export const NEW: u32 = 16384;
 

@@ -9,7 +9,7 @@ import {
 import { putAddress, putSlotKey } from "./misses";
 import {
   A_BALANCE, A_BALANCE0, A_CODE, A_CODE0, A_DELTA, A_ENTRY, A_NONCE, A_NONCE0, A_TX, BLOCK_HASH, CREATED, EXISTS,
-  KNOWN_BALANCE, KNOWN_CODE, KNOWN_NONCE, LISTED, S_ACCOUNT, S_FIRST, S_INCARNATION, S_TX, S_VALUE, SETTLED, SLOT_READ,
+  HAS_DELTA, KNOWN_BALANCE, KNOWN_CODE, KNOWN_NONCE, LISTED, S_ACCOUNT, S_FIRST, S_INCARNATION, S_TX, S_VALUE, SETTLED, SLOT_READ,
   SLOT_TRIED, TRANSIENT, TRIED_BALANCE, TRIED_CODE, TRIED_DELTA, TRIED_NONCE, WIPED,
 } from "./records";
 import { eip158 } from "./rules";
@@ -88,7 +88,7 @@ function collectAccount(account: usize, attempts: bool): void {
     if (changed) reverse(account + A_BALANCE, writeWords + 32 * writeCount);
     field(0, account, changed, attempts && (tx & TRIED_BALANCE) != 0, W);
   } else {
-    const adds = !isZero(account + A_DELTA);
+    const adds = (tx & HAS_DELTA) != 0 && !isZero(account + A_DELTA);
     if (adds || (attempts && (tx & TRIED_DELTA) != 0)) {
       putFieldKey(0, account, addAccess(D));
       if (adds) {

@@ -19,7 +19,7 @@ import {
 import { LOGS } from "./bounds";
 import { putAddress } from "./misses";
 import {
-  A_BALANCE, A_CODE, A_CODE0, A_DELTA, A_NONCE, A_TX, DESTROYED, EXISTS, NEW, SETTLED, TOUCHED, WIPED,
+  A_BALANCE, A_CODE, A_CODE0, A_DELTA, A_NONCE, A_TX, DESTROYED, EXISTS, HAS_DELTA, NEW, SETTLED, TOUCHED, WIPED,
 } from "./records";
 import { cancun, eip158, london, maxRefundQuotient } from "./rules";
 import { sender, PAID, PAID_ALL } from "./transaction";
@@ -141,7 +141,8 @@ function cleanUp(): i32 {
   for (let at = TOUCHED_ACCOUNTS; at < touchedAccountsEnd; at += 4) {
     const account = <usize>load<u32>(at);
     const tx = load<u32>(account, A_TX);
-    if ((tx & TOUCHED) == 0 || (tx & WIPED) != 0 || !isZero(account + A_DELTA)) continue;
+    if ((tx & TOUCHED) == 0 || (tx & WIPED) != 0) continue;
+    if (tx & HAS_DELTA && !isZero(account + A_DELTA)) continue;
     if (!knowCode(account)) return STATUS_MISS;
     if ((load<u8>(account, A_CODE) & 1) == 0 || !isCodeless(account)) continue;
     if (!knowNonce(account)) return STATUS_MISS;

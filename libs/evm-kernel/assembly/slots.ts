@@ -1,7 +1,7 @@
 // The slot table: storage, transient storage, keys of access lists and block hashes, told apart by what stands in
 // place of the incarnation.
 import { accountAt, incarnationOf, knowCode, noteRead } from "./accounts";
-import { SLOT_BYTES, SLOT_INDEX, SLOTS, SLOTS_END, slotMask, TOUCHED_SLOTS } from "./bounds";
+import { MAX_NUMBER, NUMBER_BITS, SLOT_BYTES, SLOT_INDEX, SLOTS, SLOTS_END, slotMask, TOUCHED_SLOTS, widenSlotIndex } from "./bounds";
 import {
   generation, listsSlots, resident, setLimited, setSlotsEnd, setTouchedSlotsEnd, slotsEnd, stamp, touchedSlotsEnd,
 } from "./execution";
@@ -27,9 +27,9 @@ export function slotOf(account: usize, incarnation: u32, key: usize): usize {
   const mask = slotMask;
   let i = hashOf(key, account, incarnation) & mask;
   while (true) {
-    const entry = load<u64>(SLOT_INDEX + (<usize>i << 3));
-    if (<u32>(entry >> 32) != generation) break;
-    const slot = <usize>entry;
+    const entry = load<u32>(SLOT_INDEX + (<usize>i << 2));
+    if (entry >> NUMBER_BITS != generation) break;
+    const slot = SLOTS + (<usize>(entry & MAX_NUMBER) << 7);
     if (
       load<u32>(slot, S_ACCOUNT) == <u32>account && load<u32>(slot, S_INCARNATION) == incarnation && equals(slot, key)
     ) {
@@ -48,7 +48,11 @@ export function slotOf(account: usize, incarnation: u32, key: usize): usize {
   copy(key, slot);
   store<u32>(slot, <u32>account, S_ACCOUNT);
   store<u32>(slot, incarnation, S_INCARNATION);
-  store<u64>(SLOT_INDEX + (<usize>i << 3), ((<u64>generation) << 32) | <u64>slot);
+  store<u32>(SLOT_INDEX + (<usize>i << 2), (generation << NUMBER_BITS) | <u32>((slot - SLOTS) >> 7));
+  if (slot - SLOTS > ((<usize>mask + 1) >> 1) * SLOT_BYTES && widenSlotIndex()) {
+    memory.fill(SLOT_INDEX, 0, (<usize>slotMask + 1) << 2);
+    indexSlots();
+  }
   enter(slot);
   return slot;
 }
@@ -62,11 +66,13 @@ function enter(slot: usize): void {
   setTouchedSlotsEnd(touchedSlotsEnd + 4);
 }
 
+/** As `indexAccounts`. */
 export function indexSlots(): void {
+  while (slotsEnd - SLOTS > ((<usize>slotMask + 1) >> 1) * SLOT_BYTES && widenSlotIndex());
   for (let slot = SLOTS; slot < slotsEnd; slot += SLOT_BYTES) {
     let i = hashOf(slot, load<u32>(slot, S_ACCOUNT), load<u32>(slot, S_INCARNATION)) & slotMask;
-    while (<u32>(load<u64>(SLOT_INDEX + (<usize>i << 3)) >> 32) == generation) i = (i + 1) & slotMask;
-    store<u64>(SLOT_INDEX + (<usize>i << 3), ((<u64>generation) << 32) | <u64>slot);
+    while (load<u32>(SLOT_INDEX + (<usize>i << 2)) >> NUMBER_BITS == generation) i = (i + 1) & slotMask;
+    store<u32>(SLOT_INDEX + (<usize>i << 2), (generation << NUMBER_BITS) | <u32>((slot - SLOTS) >> 7));
   }
 }
 

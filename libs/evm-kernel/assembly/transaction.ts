@@ -92,8 +92,15 @@ export function sender(): usize {
 }
 
 // ---- Places of the parts behind the header ----
-const dataAt = (): usize => INPUT + TX_BYTES;
-const listAt = (): usize => INPUT + TX_BYTES + ((<usize>load<u32>(INPUT, TX_DATA_BYTES) + 7) & ~(<usize>7));
+@inline
+function dataAt(): usize {
+  return INPUT + TX_BYTES;
+}
+
+@inline
+function listAt(): usize {
+  return INPUT + TX_BYTES + ((<usize>load<u32>(INPUT, TX_DATA_BYTES) + 7) & ~(<usize>7));
+}
 
 export function hashesAt(): usize {
   let at = listAt();
@@ -260,7 +267,8 @@ export function warmAlways(account: usize): void {
 /** EIP-2929, 2930, 3651. */
 function warmUp(): void {
   if (!berlin) return;
-  warmAlways(sender());
+  // A bare call may have no use for its caller's record: `isWarm` knows the address.
+  if ((flags & TXFLAG_CALL) == 0) warmAlways(sender());
   if ((flags & TXFLAG_CREATE) == 0) warmAlways(accountAtBytes(INPUT + TX_TO));
   if (shanghai)
     warmAlways(
@@ -343,7 +351,6 @@ function addressAt(bytes: usize, out: usize): void {
 }
 
 function launchCall(gas: i64): i32 {
-  const from = sender();
   const target = accountAtBytes(INPUT + TX_TO);
   const to = INPUT + TX_TO;
   const low = bswap<u64>(load<u64>(to, 12));
@@ -358,6 +365,7 @@ function launchCall(gas: i64): i32 {
     // An account without code cannot look at what it receives: the credit commutes.
     blind = eip158 && isCodeless(target) && (load<u32>(target, A_TX) & CREATED) == 0;
   }
+  const from = moves ? sender() : 0;
   if (moves) {
     if (!knowBalance(from)) return STATUS_MISS;
     if (!blind && !knowBalance(target)) return STATUS_MISS;

@@ -6,7 +6,7 @@ import { SLOT_KEY_BYTES, WORD_BYTES } from "@velarium/slots";
 import * as L from "../assembly/layout.ts";
 import { writeRules } from "./fork-tables.ts";
 import { compiledImports } from "./imports.ts";
-import { packedBytes, writeCall, writeTransaction } from "./pack.ts";
+import { type Heap, heapOf, packedBytes, writeCall, writeTransaction } from "./pack.ts";
 import { readEffects, readOutcome } from "./results.ts";
 import type {
   BeginOptions,
@@ -23,6 +23,8 @@ import type {
 import { instantiate, KernelError, type KernelExports, kernelModule } from "./wasm.ts";
 
 const SECRET_BYTES = 80;
+/** Numbers of records have 20 bits. */
+const MAX_RECORDS = 2 ** 20;
 const SYSTEM_CALL_GAS = 30_000_000;
 const SYSTEM_CALLER = new Uint8Array(20).fill(0xff);
 SYSTEM_CALLER[19] = 0xfe;
@@ -48,6 +50,7 @@ class WasmKernel implements Kernel {
   private readonly options: KernelOptions;
   private heap!: Uint8Array;
   private view!: DataView;
+  private views!: Heap;
   private buffer: ArrayBuffer | undefined;
   private rules: BlockRules | undefined;
   private collected = 0;
@@ -77,8 +80,8 @@ class WasmKernel implements Kernel {
     const kernel = this.exports;
     this.codeLimit = options.codeBytes ?? 128 * 2 ** 20;
     const fits = kernel.init(
-      options.accounts ?? 2 ** 17,
-      options.slots ?? 2 ** 19,
+      Math.min(options.accounts ?? 2 ** 17, MAX_RECORDS),
+      Math.min(options.slots ?? 2 ** 19, MAX_RECORDS),
       this.codeLimit,
       powerOfTwo(options.keccakMemo ?? 2 ** 14),
       options.memoryBytes ?? 1280 * 2 ** 20,
@@ -104,8 +107,9 @@ class WasmKernel implements Kernel {
     const { buffer } = this.exports.memory;
     if (buffer === this.buffer) return;
     this.buffer = buffer;
-    this.heap = new Uint8Array(buffer);
-    this.view = new DataView(buffer);
+    this.views = heapOf(buffer);
+    this.heap = this.views.bytes;
+    this.view = this.views.view;
   }
 
   private readonly precompile = (
@@ -185,7 +189,7 @@ class WasmKernel implements Kernel {
 
   begin(transaction: ExecutableTransaction, options: BeginOptions = {}): void {
     this.open(packedBytes(transaction));
-    writeTransaction(this.heap, this.view, this.inputAt, transaction, options);
+    writeTransaction(this.views, this.inputAt, transaction, options);
   }
 
   beginPacked(packed: Uint8Array): void {
@@ -194,16 +198,15 @@ class WasmKernel implements Kernel {
   }
 
   beginCall(call: KernelCall): void {
-    const { accessList } = call;
-    this.open(packedBytes({ data: call.data, ...(accessList === undefined ? {} : { accessList }) }));
-    writeCall(this.heap, this.view, this.inputAt, call, false);
+    this.open(packedBytes(call));
+    writeCall(this.views, this.inputAt, call, false);
   }
 
   beginSystemCall(call: { readonly address: Uint8Array; readonly data: Uint8Array }): void {
     const { address, data } = call;
     this.open(packedBytes({ data }));
     const whole = { caller: SYSTEM_CALLER, to: address, data, gasLimit: SYSTEM_CALL_GAS };
-    writeCall(this.heap, this.view, this.inputAt, whole, true);
+    writeCall(this.views, this.inputAt, whole, true);
   }
 
   preload(count: number, keys: Uint8Array, words: Uint8Array, kinds?: Uint8Array): void {

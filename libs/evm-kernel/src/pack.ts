@@ -25,11 +25,14 @@ const align8 = (n: number): number => (n + 7) & ~7;
 /** Bytes that a transaction takes when packed. */
 export function packedBytes(tx: Parts): number {
   let bytes = L.TX_BYTES + align8(tx.data.length);
+  if (tx.accessList === undefined && tx.authorizations === undefined && tx.blobVersionedHashes === undefined)
+    return bytes;
   for (const { storageKeys } of tx.accessList ?? []) bytes += 24 + 32 * storageKeys.length;
   return bytes + 32 * (tx.blobVersionedHashes?.length ?? 0) + L.AUTH_BYTES * (tx.authorizations?.length ?? 0);
 }
 
-type Parts = Pick<ExecutableTransaction, "data" | "accessList" | "blobVersionedHashes" | "authorizations">;
+type Parts = Pick<ExecutableTransaction, "data"> &
+  Partial<Pick<ExecutableTransaction, "accessList" | "blobVersionedHashes" | "authorizations">>;
 
 /** Bits for the options of `begin`. */
 export function optionFlags(options: BeginOptions): number {
@@ -44,36 +47,62 @@ export function optionFlags(options: BeginOptions): number {
   );
 }
 
-function writeParts(heap: Uint8Array, view: DataView, at: number, tx: Parts): void {
-  const { data, accessList = [], blobVersionedHashes = [], authorizations = [] } = tx;
-  view.setUint32(at + L.TX_DATA_BYTES, data.length, true);
+/** Views of one buffer. */
+export interface Heap {
+  readonly bytes: Uint8Array;
+  /** The same bytes, whole words of them. */
+  readonly words: Uint32Array;
+  readonly view: DataView;
+}
+
+export function heapOf(buffer: ArrayBuffer): Heap {
+  return {
+    bytes: new Uint8Array(buffer),
+    words: new Uint32Array(buffer, 0, buffer.byteLength >> 2),
+    view: new DataView(buffer),
+  };
+}
+
+/** Below this, a loop is faster than TypedArray.set. */
+const LOOP_BYTES = 96;
+
+function putBytes(heap: Uint8Array, at: number, bytes: Uint8Array): void {
+  if (bytes.length > LOOP_BYTES) heap.set(bytes, at);
+  else for (let i = 0; i < bytes.length; i++) heap[at + i] = bytes[i]!;
+}
+
+/** A whole number below 2^64, little-endian. */
+function putNumber(words: Uint32Array, at: number, value: number): void {
+  words[at >> 2] = value;
+  words[(at >> 2) + 1] = value / 2 ** 32;
+}
+
+function writeLists(heap: Heap, at: number, tx: Parts): void {
+  const { accessList = [], blobVersionedHashes = [], authorizations = [] } = tx;
+  const { bytes, view } = heap;
   view.setUint32(at + L.TX_ACCESS_ADDRESSES, accessList.length, true);
   view.setUint32(at + L.TX_BLOB_HASHES, blobVersionedHashes.length, true);
   view.setUint32(at + L.TX_AUTHORIZATIONS, authorizations.length, true);
-  let to = at + L.TX_BYTES;
-  heap.set(data, to);
-  to += data.length;
-  const end = at + L.TX_BYTES + align8(data.length);
-  while (to < end) heap[to++] = 0;
+  let to = at + L.TX_BYTES + align8(tx.data.length);
   for (const { address, storageKeys } of accessList) {
-    heap.set(address, to);
+    bytes.set(address, to);
     view.setUint32(to + 20, storageKeys.length, true);
     to += 24;
     for (const key of storageKeys) {
-      heap.set(key, to);
+      bytes.set(key, to);
       to += 32;
     }
   }
   for (const hash of blobVersionedHashes) {
-    heap.set(hash, to);
+    bytes.set(hash, to);
     to += 32;
   }
   for (const { chainId, address, nonce, authority } of authorizations) {
     // Numbers wider than their field match nothing.
     const isWide = nonce >= U64 || chainId >= 2n ** 256n;
     putWord(view, to + L.AUTH_CHAIN_ID, BigInt.asUintN(256, chainId));
-    heap.set(address, to + L.AUTH_ADDRESS);
-    if (authority !== undefined) heap.set(authority, to + L.AUTH_AUTHORITY);
+    bytes.set(address, to + L.AUTH_ADDRESS);
+    if (authority !== undefined) bytes.set(authority, to + L.AUTH_AUTHORITY);
     view.setBigUint64(to + L.AUTH_NONCE, BigInt.asUintN(64, nonce), true);
     view.setUint32(to + L.AUTH_FLAGS, (authority === undefined ? 0 : 1) | (isWide ? 2 : 0), true);
     view.setUint32(to + L.AUTH_FLAGS + 4, 0, true);
@@ -81,63 +110,71 @@ function writeParts(heap: Uint8Array, view: DataView, at: number, tx: Parts): vo
   }
 }
 
-/** Writes a transaction at `at`, which must have room for `packedBytes`. */
+function writeParts(heap: Heap, at: number, tx: Parts): void {
+  const { data } = tx;
+  const { words } = heap;
+  words[(at + L.TX_DATA_BYTES) >> 2] = data.length;
+  if (data.length > 0) {
+    // Zeros up to a multiple of 8: the last two words, before the data goes over them.
+    const end = (at + L.TX_BYTES + align8(data.length)) >> 2;
+    words[end - 2] = 0;
+    words[end - 1] = 0;
+    putBytes(heap.bytes, at + L.TX_BYTES, data);
+  }
+  if (tx.accessList !== undefined || tx.blobVersionedHashes !== undefined || tx.authorizations !== undefined)
+    writeLists(heap, at, tx);
+}
+
+function clearHeader(words: Uint32Array, at: number): void {
+  for (let i = at >> 2, end = (at + L.TX_BYTES) >> 2; i < end; i++) words[i] = 0;
+}
+
+/** Writes a transaction at `at`, a multiple of 8 with room for `packedBytes`. */
 export function writeTransaction(
-  heap: Uint8Array,
-  view: DataView,
+  heap: Heap,
   at: number,
   tx: ExecutableTransaction,
   options: BeginOptions,
 ): void {
-  heap.fill(0, at, at + L.TX_BYTES);
-  view.setUint32(at + L.TX_TYPE, tx.type, true);
-  view.setUint32(
-    at + L.TX_FLAGS,
+  const { bytes, words, view } = heap;
+  clearHeader(words, at);
+  words[(at + L.TX_TYPE) >> 2] = tx.type;
+  words[(at + L.TX_FLAGS) >> 2] =
     optionFlags(options) |
-      (tx.to === undefined ? L.TXFLAG_CREATE : 0) |
-      (tx.chainId === undefined ? 0 : L.TXFLAG_CHAIN_ID),
-    true,
-  );
-  view.setBigUint64(at + L.TX_GAS_LIMIT, tx.exactGasLimit ?? BigInt(tx.gasLimit), true);
+    (tx.to === undefined ? L.TXFLAG_CREATE : 0) |
+    (tx.chainId === undefined ? 0 : L.TXFLAG_CHAIN_ID);
+  if (tx.exactGasLimit === undefined) putNumber(words, at + L.TX_GAS_LIMIT, tx.gasLimit);
+  else view.setBigUint64(at + L.TX_GAS_LIMIT, tx.exactGasLimit, true);
   view.setBigUint64(at + L.TX_NONCE, tx.nonce, true);
-  view.setBigUint64(at + L.TX_CHAIN_ID, BigInt(tx.chainId ?? 0), true);
-  heap.set(tx.sender, at + L.TX_SENDER);
-  if (tx.to !== undefined) heap.set(tx.to, at + L.TX_TO);
-  putWord(view, at + L.TX_VALUE, tx.value);
+  putNumber(words, at + L.TX_CHAIN_ID, tx.chainId ?? 0);
+  putBytes(bytes, at + L.TX_SENDER, tx.sender);
+  if (tx.to !== undefined) putBytes(bytes, at + L.TX_TO, tx.to);
+  if (tx.value !== 0n) putWord(view, at + L.TX_VALUE, tx.value);
   putWord(view, at + L.TX_MAX_FEE, tx.maxFeePerGas);
   putWord(view, at + L.TX_MAX_PRIORITY_FEE, tx.maxPriorityFeePerGas);
-  putWord(view, at + L.TX_MAX_BLOB_FEE, tx.maxFeePerBlobGas ?? 0n);
-  writeParts(heap, view, at, tx);
+  if (tx.maxFeePerBlobGas !== undefined) putWord(view, at + L.TX_MAX_BLOB_FEE, tx.maxFeePerBlobGas);
+  writeParts(heap, at, tx);
 }
 
 /** Writes a call without a transaction around it. */
-export function writeCall(
-  heap: Uint8Array,
-  view: DataView,
-  at: number,
-  call: KernelCall,
-  system: boolean,
-): void {
-  heap.fill(0, at, at + L.TX_BYTES);
-  view.setUint32(
-    at + L.TX_FLAGS,
+export function writeCall(heap: Heap, at: number, call: KernelCall, system: boolean): void {
+  const { bytes, words, view } = heap;
+  clearHeader(words, at);
+  words[(at + L.TX_FLAGS) >> 2] =
     (system ? L.TXFLAG_SYSTEM : L.TXFLAG_CALL) |
-      (call.to === undefined ? L.TXFLAG_CREATE : 0) |
-      (call.isStatic ? L.TXFLAG_STATIC : 0),
-    true,
-  );
-  view.setBigUint64(at + L.TX_GAS_LIMIT, BigInt(call.gasLimit), true);
-  heap.set(call.caller, at + L.TX_SENDER);
-  if (call.to !== undefined) heap.set(call.to, at + L.TX_TO);
-  putWord(view, at + L.TX_VALUE, call.value ?? 0n);
-  putWord(view, at + L.TX_MAX_FEE, call.gasPrice ?? 0n);
-  const { accessList } = call;
-  writeParts(heap, view, at, { data: call.data, ...(accessList === undefined ? {} : { accessList }) });
+    (call.to === undefined ? L.TXFLAG_CREATE : 0) |
+    (call.isStatic ? L.TXFLAG_STATIC : 0);
+  putNumber(words, at + L.TX_GAS_LIMIT, call.gasLimit);
+  putBytes(bytes, at + L.TX_SENDER, call.caller);
+  if (call.to !== undefined) putBytes(bytes, at + L.TX_TO, call.to);
+  if (call.value !== undefined && call.value !== 0n) putWord(view, at + L.TX_VALUE, call.value);
+  if (call.gasPrice !== undefined) putWord(view, at + L.TX_MAX_FEE, call.gasPrice);
+  writeParts(heap, at, call);
 }
 
 /** A transaction as `beginPacked` takes it. */
 export function packTransaction(tx: ExecutableTransaction, options: BeginOptions = {}): Uint8Array {
   const bytes = new Uint8Array(packedBytes(tx));
-  writeTransaction(bytes, new DataView(bytes.buffer), 0, tx, options);
+  writeTransaction(heapOf(bytes.buffer), 0, tx, options);
   return bytes;
 }

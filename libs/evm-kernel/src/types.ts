@@ -36,9 +36,9 @@ export interface KernelOptions {
   readonly precompile: PrecompileHost;
   /** Default `suspend`. */
   readonly missing?: MissPolicy;
-  /** Account records, default 2^17 (256 bytes each). */
+  /** Account records, default 2^17, at most 2^20 (256 bytes each). */
   readonly accounts?: number;
-  /** Slot records, default 2^19 (128 bytes each). */
+  /** Slot records, default 2^19, at most 2^20 (128 bytes each). */
   readonly slots?: number;
   /** Bytes of EVM memory over all frames of one execution, default 1280 MiB. */
   readonly memoryBytes?: number;
