@@ -1,5 +1,5 @@
 /** `PackedSimulation` on the kernel. */
-import type { BlockContext, PackedMiss, PackedSimulation } from "@velarium/engine";
+import { type BlockContext, type PackedSimulation, PackedState } from "@velarium/engine";
 import { layout } from "@velarium/evm-kernel";
 import type { TxScan } from "@velarium/tx-codec";
 import type { PackedPathParts } from "./packed-path.ts";
@@ -21,6 +21,7 @@ export class KernelSimulation implements PackedSimulation {
   count = 0;
   keysAt = 0;
   kindsAt = 0;
+  missAt = 0;
   private readonly parts: PackedPathParts;
   private readonly packer = new TransactionPacker();
   private readonly result: ResultView;
@@ -52,15 +53,17 @@ export class KernelSimulation implements PackedSimulation {
     this.parts.kernel.preload(count, keys, words);
   }
 
-  run(): "done" | PackedMiss | undefined {
+  run(): PackedState {
     const { kernel, stats } = this.parts;
+    const { result } = this;
     const status = kernel.run();
     if (status === "miss") {
-      const miss = kernel.miss();
-      return miss.kind === "slot" ? { kind: "slot", bytes: miss.key } : { kind: "code", bytes: miss.prefix };
+      result.follow();
+      const at = kernel.missAt();
+      this.missAt = at + layout.MISS_KEY;
+      return result.bytes[at + layout.MISS_KIND] === layout.MISS_CODE ? PackedState.code : PackedState.slot;
     }
-    if (status !== "done") return undefined;
-    const { result } = this;
+    if (status !== "done") return PackedState.refused;
     result.collect();
     stats.executions++;
     this.status = result.status;
@@ -69,12 +72,14 @@ export class KernelSimulation implements PackedSimulation {
     this.count = result.number(RESULT_ACCESS_COUNT);
     this.keysAt = result.number(RESULT_ACCESSES);
     this.kindsAt = result.number(RESULT_ACCESS_KINDS);
-    return "done";
+    return PackedState.done;
   }
 
-  supply(miss: PackedMiss, value: Uint8Array): void {
-    const { kernel } = this.parts;
-    if (miss.kind === "slot") kernel.supplySlot(value);
-    else kernel.supplyCode(value);
+  supplySlot(words: Uint8Array, at: number): void {
+    this.parts.kernel.supplySlot(words, at);
+  }
+
+  supplyCode(code: Uint8Array): void {
+    this.parts.kernel.supplyCode(code);
   }
 }

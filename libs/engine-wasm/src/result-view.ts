@@ -28,7 +28,12 @@ export class ResultView {
   /** Moves to the result of the execution that has just ended. */
   collect(): void {
     this.at = this.kernel.collect();
-    if (this.words.length === 0 || this.words.buffer !== this.kernel.memory.buffer) this.refresh();
+    this.follow();
+  }
+
+  /** Views of a memory that has grown since are empty. */
+  follow(): void {
+    if (this.words.length === 0) this.refresh();
   }
 
   private refresh(): void {

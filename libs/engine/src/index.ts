@@ -7,7 +7,7 @@ export { codeHash } from "./journaled-slots.ts";
 export { encodeLogs, type Log, NO_LOGS } from "./logs.ts";
 export { MemoryState } from "./memory-state.ts";
 export { OverlayState } from "./overlay-state.ts";
-export type { PackedMiss, PackedPath, PackedSimulation } from "./packed.ts";
+export { type PackedPath, type PackedSimulation, PackedState } from "./packed.ts";
 export { createReferenceEngine, type ReferenceEngineOptions } from "./reference-engine.ts";
 export * from "./simulate.ts";
 export * from "./transfer.ts";

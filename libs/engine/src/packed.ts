@@ -46,11 +46,9 @@ export interface PackedPath {
   ): boolean;
 }
 
-/** What a simulation lacks, borrowed: a slot by its key of 56 bytes, or a code by the first 28 bytes of its hash. */
-export interface PackedMiss {
-  readonly kind: "slot" | "code";
-  readonly bytes: Uint8Array;
-}
+/** How a simulation stands: `slot` and `code` are missing, `refused`: this way cannot run it. */
+export const PackedState = { done: 0, slot: 1, code: 2, refused: 3 } as const;
+export type PackedState = (typeof PackedState)[keyof typeof PackedState];
 
 /**
  * Simulations straight from raw transactions: what `simulateTransaction` does, without objects and without waiting. A
@@ -61,19 +59,22 @@ export interface PackedSimulation {
   readonly status: 0 | 1;
   /** Gas that it used. */
   readonly gasUsed: number;
-  /** Accesses of the simulation that is done: keys of 56 bytes from `keysAt` of `bytes`, one kind each from `kindsAt`. */
+  /** Where keys and kinds stand; read it anew after each `run`. */
   readonly bytes: Uint8Array;
+  /** Accesses of the simulation that is done: keys of 56 bytes from `keysAt`, one kind each from `kindsAt`. */
   readonly count: number;
   readonly keysAt: number;
   readonly kindsAt: number;
+  /** Where the key (56 bytes) of the slot that is missing stands, or the first 28 bytes of the hash of the code. */
+  readonly missAt: number;
 
   open(context: BlockContext): void;
   /** False: not a transaction for this way. */
   begin(raw: Uint8Array, scan: TxScan, senders: Uint8Array, senderAt: number): boolean;
   /** Values at hand: packed keys of 56 bytes, words of 32. */
   preload(count: number, keys: Uint8Array, words: Uint8Array): void;
-  /** `done`, or what is missing; undefined: this way cannot run it. */
-  run(): "done" | PackedMiss | undefined;
-  /** Answers what was missing; `run` again. */
-  supply(miss: PackedMiss, value: Uint8Array): void;
+  run(): PackedState;
+  /** Answers what was missing: the 32 bytes at `at`, or the whole code; then `run` again. */
+  supplySlot(words: Uint8Array, at: number): void;
+  supplyCode(code: Uint8Array): void;
 }

@@ -252,11 +252,16 @@ class WasmKernel implements Kernel {
       : { kind: "slot", opcode, key: this.heap.slice(key, key + SLOT_KEY_BYTES) };
   }
 
-  supplySlot(word: Uint8Array): void {
+  missAt(): number {
+    return this.exports.missAt();
+  }
+
+  supplySlot(words: Uint8Array, at = 0): void {
     this.refresh();
-    const at = this.exports.scratch();
-    this.heap.set(word, at);
-    this.exports.supply(at);
+    const to = this.exports.scratch();
+    const { heap } = this;
+    for (let i = 0; i < WORD_BYTES; i++) heap[to + i] = words[at + i]!;
+    this.exports.supply(to);
   }
 
   supplyCode(code: Uint8Array): void {

@@ -169,8 +169,10 @@ export interface Kernel {
   run(): RunStatus;
   /** What the execution waits for after `run` returned `miss`. */
   miss(): Miss;
-  /** Answers a missing slot: 32 bytes, big-endian. */
-  supplySlot(word: Uint8Array): void;
+  /** Answers a missing slot: 32 bytes, big-endian, from `at` of `words`. */
+  supplySlot(words: Uint8Array, at?: number): void;
+  /** Where the kernel says what is missing (`MISS_*` of the layout): for hosts that make no objects. */
+  missAt(): number;
   /** Answers a missing code. Throws KernelError `code-mismatch` when `code` does not have the hash asked for. */
   supplyCode(code: Uint8Array): void;
   /** Makes code known ahead of need. Returns its entry. */

@@ -1,0 +1,63 @@
+/** Whichever engine an analyzer has, and whichever way its calls go, it declares the same accesses. */
+import { expect, test } from "@jest/globals";
+import { configOfFork, createEthereumRules } from "@velarium/chain-rules";
+import { bigIntToWord } from "@velarium/engine";
+import { createEngine, ENGINE_KINDS } from "@velarium/engine-wasm";
+import { Domain, fieldKey, SLOT_KEY_BYTES, SlotIds, storageKey } from "@velarium/slots";
+import { Workload } from "@velarium/workloads";
+import { BatchAnalyzer } from "../src/index.ts";
+import { MemorySource } from "./committed.ts";
+
+const CHAIN = 1337;
+
+function sourceOf(workload: Workload): MemorySource {
+  const source = new MemorySource();
+  const { addresses, balance, contracts } = workload.genesis();
+  for (let at = 0; at < addresses.length; at += 20)
+    source.state.set(fieldKey(Domain.balance, addresses.subarray(at, at + 20)), bigIntToWord(balance));
+  for (const { address, code, storageKeys, storageValues } of contracts) {
+    source.deploy(address, code);
+    for (let at = 0; at < storageKeys.length; at += 32)
+      source.state.set(
+        storageKey(address, storageKeys.subarray(at, at + 32)),
+        storageValues.slice(at, at + 32),
+      );
+  }
+  return source;
+}
+
+test.each(["erc20", "swap", "mixed"] as const)("%s", async (kind) => {
+  const declared = await Promise.all(
+    ENGINE_KINDS.map(async (engine) => {
+      const workload = new Workload({ kind, accounts: 40, hot: 4, pairs: 2, signed: false, chainId: CHAIN });
+      const analyzer = new BatchAnalyzer({
+        slotIds: new SlotIds(new Uint8Array(32).fill(1), 64),
+        rules: createEthereumRules(configOfFork("prague", CHAIN)),
+        source: sourceOf(workload),
+        beneficiary: new Uint8Array(20).fill(0xbe),
+        gasLimit: 30_000_000,
+        engine: createEngine(engine),
+        profiles: { name: "profile", contribute: () => "none" },
+      });
+      const batch = workload.nextBatch(120);
+      const analyzed = await analyzer.analyzeBatch({ ...batch, batch: 1, receivedMs: 0 }, 1, 1);
+      // Keys are listed of calls only, so rows of transfers are shown by their kinds.
+      let at = 0;
+      let key = 0;
+      return Array.from(analyzed.accessEnds, (end, row) => {
+        const hasKeys = analyzed.shapes[row] === 0;
+        const accesses: string[] = [];
+        for (; at < end; at++) {
+          const bytes = hasKeys
+            ? analyzed.keys.subarray(key * SLOT_KEY_BYTES, (key + 1) * SLOT_KEY_BYTES)
+            : new Uint8Array(0);
+          if (hasKeys) key++;
+          accesses.push(`${analyzed.accessKinds[at]} ${Buffer.from(bytes).toString("hex")}`);
+        }
+        return accesses.sort();
+      });
+    }),
+  );
+  expect(declared[1]).toEqual(declared[0]);
+  expect(declared[0]!.every((accesses) => accesses.length >= 5)).toBe(true);
+});
