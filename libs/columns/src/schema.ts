@@ -88,6 +88,21 @@ function emptyMessage(names: readonly string[]): Record<string, unknown> {
   return JSON.parse(`{${names.map((name) => `${JSON.stringify(name)}:null`).join(",")}}`);
 }
 
+/**
+ * Bytes before every packed message in its buffer, for the header of whatever carries it: a transport that is given the
+ * message then need not copy it. They keep the message 8-aligned.
+ */
+export const HEADROOM_BYTES = 8;
+/** From here on memory is taken uncleared; below that, a cleared array is cheaper than the call. */
+const UNCLEARED_FROM = 4096;
+
+/** Memory for a packed message with its headroom. */
+function allocate(total: number): Uint8Array<ArrayBuffer> {
+  const size = HEADROOM_BYTES + total;
+  const buffer = size < UNCLEARED_FROM ? new ArrayBuffer(size) : Buffer.allocUnsafeSlow(size).buffer;
+  return new Uint8Array(buffer as ArrayBuffer, HEADROOM_BYTES, total);
+}
+
 /** Packs a message. The result stands alone: nothing in it is borrowed. */
 export function encode<S extends string, C extends Record<string, ColumnType>>(
   schema: Schema<S, C>,
@@ -109,19 +124,24 @@ export function encode<S extends string, C extends Record<string, ColumnType>>(
       total += align(view.byteLength);
     }
   }
-  const out = new Uint8Array(total);
-  const words = new Uint32Array(out.buffer);
+  const out = allocate(total);
+  const words = new Uint32Array(out.buffer, HEADROOM_BYTES, plan.dataOffset >> 2);
   words[0] = MAGIC;
   words[1] = schema.id | (schema.version << 16);
   words[2] = total;
-  const scalars = new Float64Array(out.buffer, HEADER_BYTES, schema.scalars.length);
+  words[3] = 0;
+  // The table may end before the data begins.
+  words[words.length - 1] = 0;
+  const scalars = new Float64Array(out.buffer, HEADROOM_BYTES + HEADER_BYTES, schema.scalars.length);
   for (let i = 0; i < scalars.length; i++) scalars[i] = source[schema.scalars[i]!] as number;
   let offset = plan.dataOffset;
   for (let i = 0; i < vectors.length; i++) {
     const vector = vectors[i]!;
     words[(plan.tableOffset >> 2) + i] = vector.byteLength;
     out.set(vector, offset);
-    offset += align(vector.byteLength);
+    const end = offset + vector.byteLength;
+    offset = align(end);
+    for (let at = end; at < offset; at++) out[at] = 0;
   }
   return out;
 }

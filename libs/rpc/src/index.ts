@@ -8,7 +8,7 @@ export { CreditGate, type CreditGateOptions } from "./credit-gate.ts";
 export { RpcError, type RpcErrorCode, rpcCodeToStatus } from "./error.ts";
 export { Link, type LinkEvents } from "./link.ts";
 export { fullServiceName, methodPath, PROTO_PACKAGE } from "./names.ts";
-export { decodePacked, encodePacked, PACKED_OVERHEAD_BYTES } from "./packed.ts";
+export { decodePacked, encodePacked, PACKED_OVERHEAD_BYTES, wrapPacked } from "./packed.ts";
 export { PackedStream, type PackedStreamOptions } from "./packed-stream.ts";
 export { loadProtos, PROTO_ROOT } from "./reflection.ts";
 export { type RpcServer, type RpcServiceHandlers, type ServeRpcOptions, serveRpc } from "./server.ts";

@@ -46,6 +46,11 @@ export class Link {
     if (this.isOpen) this.stream!.send(bytes);
   }
 
+  /** `send` of what `encode` has made and nobody changes any more: see `PackedStream.give`. */
+  give(bytes: Uint8Array): void {
+    if (this.isOpen) this.stream!.give(bytes);
+  }
+
   /** Ends the stream, so that the other side notices and a fresh one begins. */
   reset(): void {
     this.stream?.close();

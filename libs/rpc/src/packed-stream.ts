@@ -7,7 +7,7 @@ import type {
 import { Metadata, status } from "@grpc/grpc-js";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./channel-options.ts";
 import { ERROR_CODE_HEADER, RpcError, rpcCodeToStatus, statusToRpcError } from "./error.ts";
-import { decodePacked, encodePacked } from "./packed.ts";
+import { decodePacked, encodePacked, wrapPacked } from "./packed.ts";
 
 export interface PackedStreamOptions {
   /** Bound on bytes given to `send` and not yet taken by the socket; 64 MiB if left out. Beyond it `send` throws `overloaded`. */
@@ -134,6 +134,15 @@ export class PackedStream {
    * @throws RpcError `closed`, `too-large`, or `overloaded` (nothing was sent; the stream stays usable)
    */
   send(bytes: Uint8Array): boolean {
+    return this.#send(bytes, false);
+  }
+
+  /** `send` of a message that `encode` of libs/columns has made and that nobody changes any more: it is not copied. */
+  give(bytes: Uint8Array): boolean {
+    return this.#send(bytes, true);
+  }
+
+  #send(bytes: Uint8Array, isGiven: boolean): boolean {
     if (this.#closing || this.#closed || !this.#call.write) {
       throw this.#error ?? new RpcError("closed", `the stream to ${this.peer} is closed for sending`);
     }
@@ -152,7 +161,7 @@ export class PackedStream {
     this.#pushLength(n);
     this.#buffered += n;
     if (this.#buffered > this.#highWater) this.#congested = true;
-    this.#call.write(encodePacked(bytes), this.#written);
+    this.#call.write((isGiven ? wrapPacked(bytes) : undefined) ?? encodePacked(bytes), this.#written);
     return !this.#congested;
   }
 

@@ -8,6 +8,8 @@ import { RpcError } from "./error.ts";
 const TAG = 0x0a;
 /** Tag and the longest length (5 varint bytes cover 2^35). */
 export const PACKED_OVERHEAD_BYTES = 6;
+/** What `encode` of libs/columns leaves free before a message in its buffer. */
+const HEADROOM_BYTES = 8;
 
 /**
  * Copies `batch` into a new buffer that holds the whole message, so that the caller may reuse `batch`
@@ -17,6 +19,12 @@ export function encodePacked(batch: Uint8Array): Buffer {
   const n = batch.length;
   const header = n < 0x80 ? 2 : n < 0x4000 ? 3 : n < 0x200000 ? 4 : n < 0x10000000 ? 5 : 6;
   const out = Buffer.allocUnsafe(header + n);
+  writeHeader(out, n);
+  out.set(batch, header);
+  return out;
+}
+
+function writeHeader(out: Buffer, n: number): void {
   out[0] = TAG;
   let at = 1;
   let rest = n;
@@ -25,7 +33,20 @@ export function encodePacked(batch: Uint8Array): Buffer {
     rest >>>= 7;
   }
   out[at] = rest;
-  out.set(batch, header);
+}
+
+/**
+ * The whole message around a `batch` that `encode` of libs/columns has made, without a copy: the header goes where that
+ * left room for it. The same batch may be given several times; it must not be changed any more. Undefined for a batch
+ * that stands otherwise in its buffer.
+ */
+export function wrapPacked(batch: Uint8Array): Buffer | undefined {
+  const n = batch.length;
+  const { buffer } = batch;
+  if (batch.byteOffset !== HEADROOM_BYTES || buffer.byteLength !== HEADROOM_BYTES + n) return undefined;
+  const header = n < 0x80 ? 2 : n < 0x4000 ? 3 : n < 0x200000 ? 4 : n < 0x10000000 ? 5 : 6;
+  const out = Buffer.from(buffer as ArrayBuffer, HEADROOM_BYTES - header, header + n);
+  writeHeader(out, n);
   return out;
 }
 

@@ -42,7 +42,7 @@ export class FramerLink {
 
   /** @throws RpcError when too much is unsent */
   send(bytes: Uint8Array): boolean {
-    return this.isOpen ? this.stream!.send(bytes) : false;
+    return this.isOpen ? this.stream!.give(bytes) : false;
   }
 
   /** Ends the stream; the next one comes with a new assignment. */

@@ -49,9 +49,9 @@ export function createExecutorService({
       later: new SendPace(options.sendIntervalMs).later,
     },
     {
-      toShard: (shard, bytes) => shards[shard]!.send(bytes),
-      toFramer: (bytes) => framer.send(bytes),
-      toScheduler: (bytes) => scheduler.send(bytes),
+      toShard: (shard, bytes) => shards[shard]!.give(bytes),
+      toFramer: (bytes) => framer.give(bytes),
+      toScheduler: (bytes) => scheduler.give(bytes),
       failed: (error) => {
         log.error({ err: error }, "the epoch cannot go on here: leaving it");
         scheduler.reset();

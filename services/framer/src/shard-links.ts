@@ -85,7 +85,7 @@ export class ShardLinks {
   /** Sends on the commit stream; lost when it is down: `onOpen` tells when to send again. */
   send(shard: number, bytes: Uint8Array): void {
     const stream = this.streams[shard];
-    if (stream && !stream.isClosed) stream.send(bytes);
+    if (stream && !stream.isClosed) stream.give(bytes);
   }
 
   /** Newest committed words of keys, 32 bytes each, one call per shard that has some. @throws RpcError */

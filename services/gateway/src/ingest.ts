@@ -96,7 +96,7 @@ export class Ingest {
   }
 
   private acknowledge(peer: PackedStream, batch: number, streamSeq: number, verdicts: Uint8Array): void {
-    if (!peer.isClosed) peer.send(encode(IngestAck, { batch, streamSeq, verdicts }));
+    if (!peer.isClosed) peer.give(encode(IngestAck, { batch, streamSeq, verdicts }));
   }
 }
 

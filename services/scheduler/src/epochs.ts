@@ -147,7 +147,7 @@ export class Epochs {
       { ...this.options.core, lastEpoch },
       {
         toExecutor: (index, bytes) => this.sendTo(this.byIndex[index], bytes),
-        toShard: (index, bytes) => this.shards[index]!.send(bytes),
+        toShard: (index, bytes) => this.shards[index]!.give(bytes),
         toFramer: (bytes) => this.framer!.send(bytes),
         notice: this.options.notice,
         ...(this.options.tracing.enabled ? { watchFrame: this.watchFrame.bind(this) } : {}),
@@ -211,7 +211,7 @@ export class Epochs {
 
   private sendTo(executor: Executor | undefined, bytes: Uint8Array): void {
     if (!executor || executor.stream.isClosed) return; // its end is reported apart
-    executor.stream.send(bytes);
+    executor.stream.give(bytes);
   }
 
   /** Runs an input of the core, then does what has to follow: reading on or not, and telling who watches. */

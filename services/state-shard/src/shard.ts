@@ -65,7 +65,7 @@ export class Shard {
       owned: state.owned,
       send: (peer, bytes) => {
         const stream = this.executors.get(peer);
-        if (stream && !stream.isClosed) stream.send(bytes);
+        if (stream && !stream.isClosed) stream.give(bytes);
       },
       maxVersions: options.maxVersions,
       maxParkedReads: options.maxParkedReads,

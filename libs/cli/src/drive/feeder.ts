@@ -91,7 +91,7 @@ export class Feeder {
   private sendNow(batch: FeedBatch): void {
     const number = this.nextBatch++;
     this.waiting.set(number, batch);
-    this.stream.send(encode(TxBatch, { batch: number, receivedMs: Date.now(), ...batch }));
+    this.stream.give(encode(TxBatch, { batch: number, receivedMs: Date.now(), ...batch }));
   }
 
   private take(ack: Message<typeof IngestAck>): void {
