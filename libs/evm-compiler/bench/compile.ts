@@ -1,13 +1,12 @@
 /**
- * Prints what compiling real contracts costs: `node libs/evm-compiler/bench/compile.ts [FIXTURES]`. Times of one run on one
- * core, after one run to warm up. "optimised": V8's optimising compiler, over the whole module.
+ * Prints what compiling real contracts costs: `node libs/evm-compiler/bench/compile.ts [FIXTURES]`. CPU time, of the
+ * second run. "optimised": V8's optimising compiler, over the whole module, all threads together.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { createBlockRules } from "@velarium/chain-rules";
-import { buildFunction, templateOf } from "@velarium/evm-ir";
-import { emitModule } from "../src/emit/module.ts";
+import { compileCode, DEFAULT_BUDGETS } from "../src/index.ts";
 import { wasmApi } from "../src/wasm/web-assembly.ts";
 
 setFlagsFromString("--no-liftoff");
@@ -37,38 +36,32 @@ function codesIn(path: string): Map<string, Uint8Array> {
   return codes;
 }
 
-const LIMITS = { maxBytes: 8 << 20, maxLocals: 50_000, maxNesting: 20_000, maxLive: 1 << 22 };
+const sum = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1000;
+const threadMs = (): number => sum(process.threadCpuUsage());
+const processMs = (): number => sum(process.cpuUsage());
 const ms = (value: number): string => value.toFixed(1).padStart(8);
 
 if (!existsSync(folder)) {
   console.error(`no fixtures in ${folder}: name their folder as the argument`);
   process.exit(1);
 }
-console.log("  code  blocks  build ms  emit ms  optimised ms  wasm bytes  locals  contract");
+console.log("  code  blocks  build ms  emit ms  optimised ms  wasm bytes  contract");
 for (const [name, code] of codesIn(folder)) {
-  for (const last of [false, true]) {
-    const started = performance.now();
-    const built = buildFunction(code, rules, { template: true });
-    if (!built.ok) {
-      if (last) console.log(`${name}: ${built.exceeded} above ${built.limit}`);
-      continue;
-    }
-    const builtAt = performance.now();
-    const places = templateOf(code).positions.map(
-      (pc) => ({ pc, size: code[pc] === 0x73 ? 20 : 32 }) as const,
-    );
-    const { bytes, locals, structured } = emitModule(built.function, places, LIMITS);
-    const emittedAt = performance.now();
-    // V8 remembers modules by their bytes: only the second time, or it would cost nothing.
-    if (last) new wasmApi.Module(bytes);
-    const doneAt = performance.now();
-    if (!last) continue;
-    console.log(
-      `${String(code.length).padStart(6)} ${String(built.stats.blocks).padStart(7)} ${ms(builtAt - started)} ${ms(
-        emittedAt - builtAt,
-      )} ${ms(doneAt - emittedAt)}      ${String(bytes.length).padStart(8)} ${String(locals).padStart(7)}  ${name}${
-        structured ? "" : " (table)"
-      }`,
-    );
+  // The first run warms up what it uses. V8 remembers modules by their bytes, so only the second one asks for machine code.
+  compileCode(code, rules, DEFAULT_BUDGETS, threadMs);
+  const result = compileCode(code, rules, DEFAULT_BUDGETS, threadMs);
+  if (!result.ok) {
+    console.log(`${String(code.length).padStart(6)}  interpreted: ${result.message}  ${name}`);
+    continue;
   }
+  const before = processMs();
+  new wasmApi.Module(result.bytes);
+  const { buildMs, emitMs, blocks, bytes } = result;
+  const columns = [
+    String(code.length).padStart(6),
+    String(blocks).padStart(7),
+    ` ${ms(buildMs)} ${ms(emitMs)}      ${ms(processMs() - before)}`,
+    String(bytes.length).padStart(11),
+  ];
+  console.log(`${columns.join(" ")}  ${name}`);
 }
