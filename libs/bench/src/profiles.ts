@@ -1,5 +1,6 @@
 /** Quality of predicted access sets on real blocks: who foresees what a call will touch, from the parent state alone. */
 import { join } from "node:path";
+import { createEngine } from "@velarium/engine-wasm";
 import { FixtureError } from "@velarium/fixtures";
 import { compareAccesses, declarable } from "./profile-quality/comparison.ts";
 import {
@@ -37,9 +38,9 @@ const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
 const eraOf = ({ fork, format }: RealBlock): string => (format === "rise" ? `${fork}, RISE` : fork);
 
-const predictorsFor = ({ engine }: RealBlock): Predictor[] => [
+const predictorsFor = ({ context }: RealBlock): Predictor[] => [
   ...profilePredictors(),
-  simulationPredictor(engine),
+  simulationPredictor(createEngine("wasm", { keepsEmptyAccounts: !context.rules.eip158 })),
 ];
 
 /** Why `prediction` does not cover the call: repeated on the state that the call really met. */
