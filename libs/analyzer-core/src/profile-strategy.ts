@@ -1,10 +1,12 @@
 /** Access sets from profiles of the codes that a call runs, or from their evaluation, without running the call. */
 import { buildFunction } from "@velarium/evm-ir";
-import { AccessPredictor } from "@velarium/evm-profile";
+import { AccessPredictor, type ProfileCache } from "@velarium/evm-profile";
 import type { AccessSet } from "./access-set.ts";
 import type { AccessQuestion, AccessStrategy, Knowledge } from "./strategies.ts";
 
 export interface ProfileStrategyOptions {
+  /** Where analyzers share profiles; each keeps its own when left out. */
+  readonly cache?: ProfileCache | undefined;
   /** Instructions that the evaluation of one transaction may take, some 20 per µs; 0: profiles only. 20,000. */
   readonly evaluationSteps?: number;
 }
@@ -18,7 +20,7 @@ export class ProfileStrategy implements AccessStrategy {
 
   constructor(options: ProfileStrategyOptions = {}) {
     const evaluationSteps = options.evaluationSteps ?? DEFAULT_STEPS;
-    this.predictor = new AccessPredictor({ build: buildFunction, evaluationSteps });
+    this.predictor = new AccessPredictor({ build: buildFunction, cache: options.cache, evaluationSteps });
   }
 
   /** Adds nothing unless it knows everything: what is not known is left to whoever is asked next. */

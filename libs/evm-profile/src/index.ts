@@ -1,6 +1,6 @@
 export { type ApplyOptions, applyProfiles } from "./apply/apply.ts";
-export type { KnownProfile, ProfileSource } from "./apply/profile-source.ts";
-export { ProfileStore } from "./apply/profile-store.ts";
+export { type KnownProfile, ProfileMiss, type ProfileSource } from "./apply/profile-source.ts";
+export { type ProfileCache, ProfileStore, type ProfileStoreOptions } from "./apply/profile-store.ts";
 export { CodePrograms } from "./evaluate/code-programs.ts";
 export {
   type AccessVisitor,

@@ -3,13 +3,15 @@ import type { BlockRules } from "@velarium/chain-rules";
 import type { BlockContext, ExecutableTransaction, StateView } from "@velarium/engine";
 import type { BuildFunction } from "@velarium/evm-ir";
 import { applyProfiles } from "./apply/apply.ts";
-import { ProfileStore } from "./apply/profile-store.ts";
+import { type ProfileCache, ProfileStore } from "./apply/profile-store.ts";
 import { CodePrograms } from "./evaluate/code-programs.ts";
 import { type Evaluation, evaluateAccesses } from "./evaluate/evaluate.ts";
 import type { UnknownReason } from "./evaluate/unknown.ts";
 
 export interface AccessPredictorOptions {
   readonly build: BuildFunction;
+  /** Where replicas share profiles. */
+  readonly cache?: ProfileCache | undefined;
   /** Instructions of one evaluation; 0: profiles only. */
   readonly evaluationSteps?: number;
 }
@@ -22,7 +24,7 @@ export interface PredictorCounters {
   readonly unknown: Map<UnknownReason, number>;
 }
 
-interface Knowledge {
+export interface Knowledge {
   readonly store: ProfileStore;
   readonly programs: CodePrograms;
 }
@@ -30,7 +32,7 @@ interface Knowledge {
 export class AccessPredictor {
   readonly counters: PredictorCounters = { applied: 0, evaluated: 0, unknown: new Map() };
   private readonly options: AccessPredictorOptions;
-  private readonly byRules = new WeakMap<BlockRules, Knowledge>();
+  private readonly byRules = new Map<BlockRules, Knowledge>();
 
   constructor(options: AccessPredictorOptions) {
     this.options = options;
@@ -39,11 +41,21 @@ export class AccessPredictor {
   knowledgeOf(rules: BlockRules): Knowledge {
     let knowledge = this.byRules.get(rules);
     if (knowledge === undefined) {
-      const { build } = this.options;
-      knowledge = { store: new ProfileStore(rules, build), programs: new CodePrograms(rules, build) };
+      const { build, cache } = this.options;
+      knowledge = {
+        store: new ProfileStore(rules, build, { cache }),
+        programs: new CodePrograms(rules, build),
+      };
       this.byRules.set(rules, knowledge);
     }
     return knowledge;
+  }
+
+  /** A sum over all rules that were in force. */
+  total(of: (knowledge: Knowledge) => number): number {
+    let sum = 0;
+    for (const knowledge of this.byRules.values()) sum += of(knowledge);
+    return sum;
   }
 
   /** Rejects only when the state does not answer. */

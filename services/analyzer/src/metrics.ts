@@ -1,4 +1,5 @@
-import type { BatchAnalyzer } from "@velarium/analyzer-core";
+import type { BatchAnalyzer, ProfileStrategy } from "@velarium/analyzer-core";
+import { UNKNOWN_REASONS, type UnknownReason } from "@velarium/evm-profile";
 import { createMetricRegistry, defineMetrics } from "@velarium/service-kit";
 import type { AssignedReader } from "./assigned-reader.ts";
 import type { FramerLink } from "./framer-link.ts";
@@ -10,6 +11,7 @@ import type { Tracer } from "./trace.ts";
 /** The parts that exist once the service has started. */
 export interface Observed {
   readonly analyzer: BatchAnalyzer;
+  readonly profiles: ProfileStrategy;
   readonly reader: AssignedReader;
   readonly reads: ShardReads;
   readonly simulator: Simulator;
@@ -77,6 +79,7 @@ export function createAnalyzerMetrics(framer: FramerLink, observed: () => Observ
       (p) => p.analyzer.counters.declared,
     ),
     profile: counter("profile_total", "Access sets from profiles.", (p) => p.analyzer.counters.profile),
+    ...profileMetrics(counter),
     simulation: counter(
       "simulation_total",
       "Access sets from simulation.",
@@ -106,4 +109,52 @@ export function createAnalyzerMetrics(framer: FramerLink, observed: () => Observ
     },
   });
   return registry;
+}
+
+type Counter<T> = (name: string, help: string, read: (parts: Observed) => number) => T;
+
+/** How calls fared with profiles and evaluation, and where profiles came from. */
+function profileMetrics<T>(counter: Counter<T>): Record<string, T> {
+  const reasons = Object.entries(UNKNOWN_REASONS) as [UnknownReason, string][];
+  return {
+    profileApplied: counter(
+      "profile_applied_total",
+      "Access sets that followed from profiles alone, with what state they asked for.",
+      (p) => p.profiles.predictor.counters.applied,
+    ),
+    profileEvaluated: counter(
+      "profile_evaluated_total",
+      "Access sets from the evaluation of codes whose profiles do not cover the call.",
+      (p) => p.profiles.predictor.counters.evaluated,
+    ),
+    ...Object.fromEntries(
+      reasons.map(([reason, help]) => {
+        const name = reason.replaceAll("-", "_");
+        return [
+          `profileUnknown_${name}`,
+          counter(
+            `profile_unknown_${name}_total`,
+            `Calls left to simulation: ${help}.`,
+            (p) => p.profiles.predictor.counters.unknown.get(reason) ?? 0,
+          ),
+        ];
+      }),
+    ),
+    profilesAnalyzed: counter("profiles_analyzed_total", "Profiles of functions made here.", (p) =>
+      p.profiles.predictor.total(({ store }) => store.analyzed),
+    ),
+    profilesShared: counter("profiles_shared_total", "Profiles taken from the shared cache.", (p) =>
+      p.profiles.predictor.total(({ store }) => store.shared),
+    ),
+    profilesBroken: counter(
+      "profiles_broken_total",
+      "Entries of the shared cache that are no profile.",
+      (p) => p.profiles.predictor.total(({ store }) => store.broken),
+    ),
+    profileFailures: counter(
+      "profile_failures_total",
+      "Codes whose control-flow graph is beyond the budgets.",
+      (p) => p.profiles.predictor.total(({ store, programs }) => store.failures + programs.failures),
+    ),
+  };
 }

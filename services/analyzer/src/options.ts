@@ -29,7 +29,7 @@ export const analyzerOptions = defineOptions({
   redisUrl: {
     type: z.string().optional(),
     default: undefined,
-    doc: "Shared cache of the cluster. Taken so that all services start with the same flags; analyzers keep their own caches.",
+    doc: "Shared cache of the cluster, where analyzers find the profiles of contracts that others have analysed.",
   },
   streamPrefix: { type: z.string(), default: "velarium", doc: "Goes before the names of all streams." },
   chainSecret: {
@@ -53,6 +53,12 @@ export const analyzerOptions = defineOptions({
     type: z.enum(ENGINE_KINDS),
     default: DEFAULT_ENGINE,
     doc: "What runs simulations and calls: wasm is the engine in WebAssembly, reference is @ethereumjs/evm.",
+  },
+  evaluationSteps: {
+    type: z.number().int().min(0).max(1_000_000),
+    default: 20_000,
+    unit: "instructions",
+    doc: "Longest evaluation of a call that no profile covers, some 20 instructions a microsecond; longer ones are simulated. 0: profiles only. Metric velarium_analyzer_profile_unknown_steps_total.",
   },
   inFlight: {
     type: count,

@@ -1,5 +1,5 @@
 /** Composition of the analyzer: shards, streams, link to the framer, server. */
-import { BatchAnalyzer } from "@velarium/analyzer-core";
+import { BatchAnalyzer, ProfileStrategy } from "@velarium/analyzer-core";
 import { createEthereumRules } from "@velarium/chain-rules";
 import { decode } from "@velarium/columns";
 import { createServiceEngine, defineEngineMetrics, replyEngineReport } from "@velarium/engine-wasm";
@@ -15,6 +15,7 @@ import {
   serveObservability,
   type Tracing,
 } from "@velarium/service-kit";
+import { connectRedisCache, type SharedCache, SharedCacheError } from "@velarium/shared-cache";
 import { SlotIds } from "@velarium/slots";
 import { connectHub, connectNats, type LogStreams } from "@velarium/streams";
 import { Assignment } from "@velarium/wire";
@@ -49,6 +50,7 @@ export function createAnalyzerService(context: {
   const tracing = addTracing(lifecycle, "analyzer", options);
   const shards: RpcConnection[] = [];
   let streams: LogStreams | undefined;
+  let shared: SharedCache | undefined;
   let server: RpcServer | undefined;
   let observability: ObservabilityServer | undefined;
   let parts: Observed | undefined;
@@ -95,13 +97,22 @@ export function createAnalyzerService(context: {
     stop: () => streams?.close(),
   });
   lifecycle.add({
+    name: "shared cache",
+    async start() {
+      shared = await connectShared(options, rules.chainId, log);
+    },
+    stop: () => shared?.close(),
+  });
+  lifecycle.add({
     name: "analysis",
     async start() {
       const reads = new ShardReads(shards, options.partitions);
       const { knownRecipients, knownRecipientsMaxAgeMs, maxCalls } = options;
       const threads = recoveryThreadsOf(options);
       const recovery = threads === 0 ? undefined : new RecoveryPool(threads);
+      const profiles = new ProfileStrategy({ cache: shared, evaluationSteps: options.evaluationSteps });
       const analyzer = new BatchAnalyzer({
+        profiles,
         ...(recovery === undefined ? {} : { recovery: recovery.recover }),
         slotIds,
         rules,
@@ -136,7 +147,7 @@ export function createAnalyzerService(context: {
         maxTraces,
         maxTraceBytes,
       });
-      parts = { analyzer, reader, reads, simulator, tracer, recovery };
+      parts = { analyzer, profiles, reader, reads, simulator, tracer, recovery };
     },
     drain: () => parts?.reader.drain(),
     stop: async () => {
@@ -193,6 +204,22 @@ function tracedAnalysis(tracing: Tracing, analyze: ReaderEvents["analyze"]): Rea
       span.end();
     }
   };
+}
+
+/** Redis, where there is one; without it every analyzer has its own profiles only. */
+async function connectShared(
+  { redisUrl: url, dialTimeoutMs: timeoutMs }: AnalyzerServiceOptions,
+  chainId: number,
+  log: Logger,
+): Promise<SharedCache | undefined> {
+  if (url === undefined) return undefined;
+  try {
+    return await connectRedisCache({ url, prefix: `velarium:${chainId}`, timeoutMs });
+  } catch (error) {
+    if (!(error instanceof SharedCacheError)) throw error;
+    log.warn({ err: error }, "going on without the shared cache: profiles are not shared");
+    return undefined;
+  }
 }
 
 function connectStreams(options: AnalyzerServiceOptions): Promise<LogStreams> {

@@ -2,7 +2,7 @@
 import type { BlockContext, ExecutableTransaction, StateView } from "@velarium/engine";
 import { type Evaluation, settled } from "../evaluate/evaluate.ts";
 import { FetchedState } from "../evaluate/fetched-state.ts";
-import type { ProfileSource } from "./profile-source.ts";
+import { ProfileMiss, type ProfileSource } from "./profile-source.ts";
 import { ProfileRun } from "./run.ts";
 
 export interface ApplyOptions {
@@ -12,6 +12,9 @@ export interface ApplyOptions {
   readonly readsState: boolean;
 }
 
+/** Profiles that one transaction may wait for. */
+const MAX_PROFILES = 64;
+
 /** Rejects only when the state does not answer. */
 export async function applyProfiles(
   context: BlockContext,
@@ -19,7 +22,15 @@ export async function applyProfiles(
   options: ApplyOptions,
 ): Promise<Evaluation> {
   const state = new FetchedState(options.state);
-  return settled(state, () => applyOnce(context, transaction, state, options));
+  for (let round = 0; round < MAX_PROFILES; round++) {
+    try {
+      return await settled(state, () => applyOnce(context, transaction, state, options));
+    } catch (thrown) {
+      if (!(thrown instanceof ProfileMiss)) throw thrown;
+      await options.profiles.load(thrown);
+    }
+  }
+  return { known: false, reason: "misses" };
 }
 
 function applyOnce(

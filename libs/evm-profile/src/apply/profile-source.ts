@@ -8,6 +8,20 @@ export interface KnownProfile {
 }
 
 export interface ProfileSource {
-  /** Profile of a function by selector, −1 or −2 (see run.ts) included; undefined when there is none yet. */
+  /** Profile of a function by selector, NO_CALLDATA included; undefined when there is none. @throws ProfileMiss */
   profileOf(code: Uint8Array, selector: number): KnownProfile | undefined;
+  /** Waits for what was missing. */
+  load(miss: ProfileMiss): Promise<void>;
+}
+
+/** A profile is not at hand: it is loaded, and the application starts over. */
+export class ProfileMiss extends Error {
+  readonly code: Uint8Array;
+  readonly selector: number;
+  constructor(code: Uint8Array, selector: number) {
+    super("a profile is not at hand");
+    this.name = "ProfileMiss";
+    this.code = code;
+    this.selector = selector;
+  }
 }

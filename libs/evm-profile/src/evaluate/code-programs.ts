@@ -2,6 +2,7 @@
 import type { BlockRules } from "@velarium/chain-rules";
 import { bytesToMapKey, codeHash } from "@velarium/engine";
 import type { BuildFunction } from "@velarium/evm-ir";
+import { buildForAnalysis } from "../build-for-analysis.ts";
 import { type Program, programOf } from "./program.ts";
 import { UnknownAccess } from "./unknown.ts";
 
@@ -47,7 +48,7 @@ export class CodePrograms {
     const name = bytesToMapKey(codeHash(code));
     const known = this.byHash.get(name);
     if (known !== undefined) return known.program;
-    const result = this.build(code, this.rules);
+    const result = buildForAnalysis(this.build, code, this.rules, false);
     this.built++;
     if (!result.ok) this.failures++;
     const program = result.ok ? programOf(result.function) : undefined;

@@ -3,7 +3,7 @@ import type { BlockRules } from "@velarium/chain-rules";
 import type { BuildFunction, IrFunction } from "@velarium/evm-ir";
 import { doomedBlocks } from "../evaluate/doomed.ts";
 import { ANALYSIS_VERSION, type CodeProfile, NO_CALLDATA, type SelectorProfile } from "../profile/format.ts";
-import { DEFAULT_BUDGET, type ExploreBudget, Explorer } from "./explore.ts";
+import { DEFAULT_BUDGET, type ExploreBudget, type ExploreOptions, Explorer } from "./explore.ts";
 
 /** Selectors of one code. The largest contracts have some 150. */
 const MAX_SELECTORS = 256;
@@ -59,10 +59,10 @@ export function analyzeSelector(
   fn: IrFunction,
   code: Uint8Array,
   selector: number,
-  options: AnalysisOptions & { readonly doomed?: readonly boolean[] } = {},
+  options: AnalysisOptions & Omit<ExploreOptions, "budget" | "onlyDispatch"> = {},
 ): SelectorProfile {
-  const { budget = DEFAULT_BUDGET, doomed } = options;
-  return new Explorer(fn, code, selector, { budget, ...(doomed ? { doomed } : {}) }).profile();
+  const { budget = DEFAULT_BUDGET, doomed, positions } = options;
+  return new Explorer(fn, code, selector, { budget, doomed, positions }).profile();
 }
 
 /** Blocks that calls with a selector can go through. */

@@ -51,6 +51,15 @@ export const DEFAULT_BUDGET: ExploreBudget = {
   depth: 96,
 };
 
+export interface ExploreOptions {
+  readonly budget?: ExploreBudget | undefined;
+  /** Stop where the first step or fork would be. */
+  readonly onlyDispatch?: boolean | undefined;
+  readonly doomed?: readonly boolean[] | undefined;
+  /** Positions of the PUSH instructions whose data differs between codes of one template. */
+  readonly positions?: readonly number[] | undefined;
+}
+
 /** Ends one path. */
 class Unknown extends Error {
   readonly reason: ProfileUnknown;
@@ -79,25 +88,18 @@ export class Explorer {
   private readonly doomed: readonly boolean[];
   private readonly segments = new SegmentTable();
   private readonly onlyDispatch: boolean;
+  private readonly positions: readonly number[];
   private paths = 0;
   private instructions = 0;
 
-  /** `selector`: four bytes as a number, or NO_CALLDATA. `onlyDispatch`: stop where the first step or fork would be. */
-  constructor(
-    fn: IrFunction,
-    code: Uint8Array,
-    selector: number,
-    options: {
-      readonly budget?: ExploreBudget;
-      readonly onlyDispatch?: boolean;
-      readonly doomed?: readonly boolean[];
-    } = {},
-  ) {
+  /** `selector`: four bytes as a number, or NO_CALLDATA. */
+  constructor(fn: IrFunction, code: Uint8Array, selector: number, options: ExploreOptions = {}) {
     this.fn = fn;
     this.code = code;
     this.selector = selector;
     this.budget = options.budget ?? DEFAULT_BUDGET;
     this.onlyDispatch = options.onlyDispatch ?? false;
+    this.positions = options.positions ?? [];
     this.doomed = options.doomed ?? doomedBlocks(fn);
     this.expressions = new Expressions(this.budget.expressions);
   }
@@ -484,8 +486,8 @@ export class Explorer {
     if (bytes === 0) return;
     const source = this.offset(from);
     const at = this.offset(to);
-    // What differs between codes of one template is not known here.
-    if (this.fn.immediates.length > 0) throw new Unknown("memory");
+    // What differs between codes of one template is not known here. A PUSH has 32 bytes of data at most.
+    if (this.positions.some((pc) => pc + 33 > source && pc + 1 < source + bytes)) throw new Unknown("memory");
     for (let done = 0; done < bytes; done += 32) {
       let word = 0n;
       for (let i = 0; i < 32; i++) word = (word << 8n) | BigInt(this.code[source + done + i] ?? 0);
