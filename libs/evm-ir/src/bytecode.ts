@@ -27,6 +27,8 @@ import { bitLength, evaluatePure } from "./semantics.ts";
 import { TargetFlow } from "./target-flow.ts";
 
 const STACK_LIMIT = 1024;
+/** Bits that the position of a destination may have. */
+const TARGET_BITS = 0xffffffn;
 const JUMP = 0x56;
 const JUMPI = 0x57;
 const JUMPDEST = 0x5b;
@@ -65,9 +67,13 @@ interface JumpSite {
   readonly pc: number;
   readonly opcode: Opcode;
   readonly value: ValueId;
+  /** The parameter that it is, perhaps behind a mask that leaves destinations what they are. */
+  readonly source: ValueId;
   /** With the target on top. */
   readonly stack: readonly Entry[];
   readonly cases: SwitchCase[];
+  /** Constants flow in that are no destinations: jumping to one fails. */
+  misses: boolean;
 }
 
 export interface ContextLimits {
@@ -101,6 +107,7 @@ export class BytecodeFrontEnd {
   readonly #sites: JumpSite[] = [];
   readonly #work: Pending[] = [];
   #workDone = 0;
+  readonly #masked = new Map<ValueId, ValueId>();
   #unknownJumps = 0;
   #guardedJumps = 0;
   #dropped = 0;
@@ -309,14 +316,23 @@ export class BytecodeFrontEnd {
       constants.push(constant);
     }
     if (constants.length < args.length) {
-      this.#push(this.#emit(op, pc, args, op === "exp" ? this.#table.gas.expByte : 0));
-      return;
+      const result = this.#emit(op, pc, args, op === "exp" ? this.#table.gas.expByte : 0);
+      if (op === "and") this.#noteMask(result, args);
+      return this.#push(result);
     }
     const result = this.#constant(evaluatePure(op, constants)!);
     if (op === "exp")
       this.#section!.instruction.gas += this.#table.gas.expByte * Math.ceil(bitLength(constants[1]!) / 8);
     // Cleaning a pushed jump target with a mask leaves it what it was.
     this.#push(result, op === "and" && entries.some((entry) => entry === entryOf(result, true)));
+  }
+
+  /** Solidity masks the targets of internal function values before it jumps to them. */
+  #noteMask(result: ValueId, [a, b]: readonly ValueId[]): void {
+    const [mask, other] = this.#ir.constantOf(a!) === undefined ? [b!, a!] : [a!, b!];
+    const constant = this.#ir.constantOf(mask);
+    if (constant === undefined || (constant & TARGET_BITS) !== TARGET_BITS) return;
+    this.#masked.set(result, this.#masked.get(other) ?? other);
   }
 
   #halt(mnemonic: string, pc: number): void {
@@ -442,7 +458,8 @@ export class BytecodeFrontEnd {
   /** A jump whose target is no constant: to what flows there if it is a parameter, else unknown. */
   #jumpToValue(opcode: Opcode, pc: number): void {
     const value = valueIn(this.#stack.at(-1)!);
-    if (opcode.code === JUMPI || this.#ir.values[value]!.kind !== "param") {
+    const source = this.#masked.get(value) ?? value;
+    if (opcode.code === JUMPI || this.#ir.values[source]!.kind !== "param") {
       this.#unknownJumps++;
       return this.#exit("unknownjump", pc);
     }
@@ -452,11 +469,13 @@ export class BytecodeFrontEnd {
       pc,
       opcode,
       value,
+      source,
+      misses: false,
       stack: this.#stack.slice(),
       cases: [],
     };
     this.#sites.push(site);
-    this.#flow.demand(value, site);
+    this.#flow.demand(source, site);
   }
 
   /** Lets a jump go to the next target found for one; false when there is none left. */
@@ -467,7 +486,10 @@ export class BytecodeFrontEnd {
     const pc = this.#ir.constantOf(target)!;
     this.#block = site.block;
     this.#stack = site.stack.slice(0, -1);
-    if (!this.#isDestination(pc)) return true;
+    if (!this.#isDestination(pc)) {
+      site.misses = true;
+      return true;
+    }
     // The jump is paid for behind the choice, because an unknown target leaves before it.
     const block = this.#ir.block(site.pc, this.#stack.length);
     this.#block = block;
@@ -485,10 +507,10 @@ export class BytecodeFrontEnd {
   }
 
   /** Ends the block of `site`, now that all targets have been found. Any other target leaves to the interpreter. */
-  #closeSite({ block, pc, value, stack, cases }: JumpSite): void {
+  #closeSite({ block, pc, value, source, stack, cases, misses }: JumpSite): void {
     this.#stack = stack.slice();
     this.#block = block;
-    const complete = !this.#flow.isUnknown(value);
+    const complete = !misses && !this.#flow.isUnknown(source);
     if (cases.length === 0) {
       this.#unknownJumps++;
       return this.#exit("unknownjump", pc);

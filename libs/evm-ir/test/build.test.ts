@@ -55,6 +55,14 @@ describe("edges of bytecode", () => {
     expect(stats.unknownJumps).toBe(0);
     expect(printFunction(fn)).toContain("sload");
   });
+  test("shared code that is given a target and a miss does not take the target for granted", () => {
+    // Both ways leave 0x1f, a destination, or 0x07, which is none, below the address that tells contexts apart.
+    const code = bytes("5f35 600d57 601f 6016 601656 00 5b 6007 6016 601656 00 5b 50 63ffffffff 16 56 5b 00");
+    const { fn, stats } = built(code, { maxContexts: 0 });
+    expect(stats.guardedJumps).toBe(1);
+    expect(printFunction(fn)).toMatch(/switch %\d+ \[0x1f /);
+    expect(printFunction(fn)).toContain("exit unknownjump");
+  });
   test("a jump to a computed target is left to the interpreter, unpaid", () => {
     const fn = text("5f35 56 5b 00");
     expect(fn).toContain("exit unknownjump");
