@@ -22,7 +22,11 @@ export class CompiledEngine {
       ...options,
       kernel: { ...options.kernel, prepare: (entry, rules) => this.force(entry, rules) },
     });
-    this.compiler = createCompiler({ kernel: this.engine.kernel, background: false });
+    this.compiler = createCompiler({
+      kernel: this.engine.kernel,
+      background: false,
+      budgets: { exits: 0 },
+    });
   }
 
   private force(...[entry, rules]: Parameters<Compiler["force"]>): void {

@@ -9,6 +9,7 @@ export const DEFAULT_BUDGETS: CompilerBudgets = {
   codeBytes: 49_152,
   blocks: 12_000,
   instructions: 120_000,
+  exits: Number.MAX_SAFE_INTEGER,
   wasmBytes: 4 << 20,
   locals: 10_000,
   nesting: 10_000,

@@ -61,6 +61,11 @@ export function compileCode(
         `building needs more than ${built.limit} ${built.exceeded}`,
       );
     }
+    // Exits of jumps among known targets are there for what is not proven, and not taken.
+    const exits = built.stats.unknownJumps + built.stats.droppedVariants;
+    if (exits > budgets.exits) {
+      return refusal("variants", `${exits} jumps go where it is not known, at most ${budgets.exits} may`);
+    }
     const builtAt = now();
     const { bytes } = emitModule(built.function, immediatePlaces(code), {
       maxBytes: budgets.wasmBytes,

@@ -11,6 +11,11 @@ export interface CompilerBudgets {
   readonly blocks: number;
   /** Instructions of the function. */
   readonly instructions: number;
+  /**
+   * Exits of the function after which the interpreter has the frame: jumps of which no target is known, and recursion
+   * that is followed no further. Default unlimited; 0 where everything has to run compiled or not at all.
+   */
+  readonly exits: number;
   /** Bytes of WebAssembly. */
   readonly wasmBytes: number;
   /** Locals of one WebAssembly function; V8 accepts 50,000. */
