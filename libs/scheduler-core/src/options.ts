@@ -32,7 +32,7 @@ export interface SchedulerOptions {
   readonly windowSeqs?: number;
   /** Blocks closed and not yet durable on every shard (shards keep undo for 64). */
   readonly maxPendingBlocks?: number;
-  /** Bound on slot rows, 64 bytes each. */
+  /** Bound on places for slot rows, 65 bytes each; 0.8 of them are used. */
   readonly slotRows?: number;
   /** Groups that the slot table is split into by partition; a power of two. */
   readonly slotGroups?: number;

@@ -1,12 +1,12 @@
 /** Dispatch under construction for one executor: which transactions of a frame it gets, and their grants. */
 import type { Message } from "@velarium/columns";
-import { BytesVector, encode, F64Vector, FixedVector, U8Vector, U32Vector } from "@velarium/columns";
-import { Dispatch, type Frame, Shape } from "@velarium/wire";
+import { encode, F64Vector, U32Vector } from "@velarium/columns";
+import { Dispatch, type Frame } from "@velarium/wire";
+
+import { GatheredBodies } from "./gathered-bodies.ts";
 
 export type FrameMessage = Message<typeof Frame>;
 
-const SENDER_BYTES = 20;
-const KEY_BYTES = 56;
 const EMPTY = new Uint8Array(0);
 
 /** The columns up to `count` and `accesses` are filled by the dispatch loop itself, which has no calls to spare. */
@@ -24,15 +24,7 @@ export class PlacedColumns {
   readonly genSeqs = new F64Vector();
   readonly genCounts = new U32Vector();
   readonly genLasts = new F64Vector();
-  private readonly shapes = new U8Vector();
-  private readonly gasLimits = new F64Vector();
-  private readonly senders = new FixedVector(SENDER_BYTES);
-  private readonly raw = new BytesVector();
-  private readonly accessEnds = new U32Vector();
-  private readonly accessHi = new U32Vector();
-  private readonly accessLo = new U32Vector();
-  private readonly accessKinds = new U8Vector();
-  private keys = new Uint8Array(4096);
+  private readonly bodies = new GatheredBodies();
 
   /** Empties the columns and makes room. */
   begin(transactions: number, accesses: number): void {
@@ -58,7 +50,7 @@ export class PlacedColumns {
   pack(frame: FrameMessage, epoch: number, keyEnds: Uint32Array): Uint8Array {
     const { count, accesses } = this;
     const whole = count === frame.shapes.length;
-    const body = whole ? frame : this.gather(frame, keyEnds);
+    const body = whole ? frame : this.bodies.gather(frame, this.indexes, count, keyEnds);
     return encode(Dispatch, {
       epoch,
       block: frame.block,
@@ -82,47 +74,5 @@ export class PlacedColumns {
       genLasts: this.genLasts.view(),
       trace: frame.trace.length > 0 ? frame.trace : EMPTY,
     });
-  }
-
-  private gather(frame: FrameMessage, keyEnds: Uint32Array) {
-    const { shapes, gasLimits, senders, raw, accessEnds, accessHi, accessLo, accessKinds } = this;
-    for (const v of [shapes, gasLimits, senders, raw, accessEnds, accessHi, accessLo, accessKinds]) v.clear();
-    let keyBytes = 0;
-    const { count, indexes } = this;
-    for (let k = 0; k < count; k++) {
-      const i = indexes[k]!;
-      shapes.push(frame.shapes[i]!);
-      gasLimits.push(frame.gasLimits[i]!);
-      senders.push(frame.senders, i * SENDER_BYTES);
-      raw.push(frame.raw.blob, i === 0 ? 0 : frame.raw.ends[i - 1]!, frame.raw.ends[i]!);
-      const end = frame.accessEnds[i]!;
-      for (let a = i === 0 ? 0 : frame.accessEnds[i - 1]!; a < end; a++) {
-        accessHi.push(frame.accessHi[a]!);
-        accessLo.push(frame.accessLo[a]!);
-        accessKinds.push(frame.accessKinds[a]!);
-      }
-      accessEnds.push(accessHi.length);
-      if (frame.shapes[i] === Shape.transfer) continue;
-      const from = (i === 0 ? 0 : keyEnds[i - 1]!) * KEY_BYTES;
-      const to = keyEnds[i]! * KEY_BYTES;
-      if (keyBytes + to - from > this.keys.length) {
-        const grown = new Uint8Array(Math.max(2 * this.keys.length, keyBytes + to - from));
-        grown.set(this.keys);
-        this.keys = grown;
-      }
-      this.keys.set(frame.keys.subarray(from, to), keyBytes);
-      keyBytes += to - from;
-    }
-    return {
-      shapes: shapes.view(),
-      gasLimits: gasLimits.view(),
-      senders: senders.view(),
-      raw: raw.view(),
-      accessEnds: accessEnds.view(),
-      accessHi: accessHi.view(),
-      accessLo: accessLo.view(),
-      accessKinds: accessKinds.view(),
-      keys: this.keys.subarray(0, keyBytes),
-    };
   }
 }
