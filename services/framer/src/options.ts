@@ -137,7 +137,12 @@ export const framerOptions = defineOptions({
     unit: "transactions",
     doc: "A frame with so many is ejected.",
   },
-  frameAgeMs: { type: count, default: D.frameAgeMs, unit: "ms", doc: "A frame so old is ejected." },
+  frameAgeMs: {
+    type: count,
+    default: D.frameAgeMs,
+    unit: "ms",
+    doc: "A frame so old is ejected; one that is less than a quarter full may get three times as old.",
+  },
   tailAttempts: {
     type: count,
     default: D.tailAttempts,

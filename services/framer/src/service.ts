@@ -29,7 +29,7 @@ import type { FramerServiceOptions } from "./options.ts";
 import { readStart, replayInto, type StartFacts, takeOver } from "./recovery.ts";
 import { ShardLinks } from "./shard-links.ts";
 
-/** Resolution of frame ages (16 ms) and block times; a tick of an idle framer costs some 40 µs. */
+/** Resolution of frame ages (50 ms) and block times; a tick of an idle framer costs some 40 µs. */
 const TICK_MS = 4;
 const REASONS_EVERY_TICKS = 250;
 /** How long a drain waits for open blocks to be announced. */

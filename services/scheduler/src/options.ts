@@ -48,7 +48,7 @@ export const schedulerOptions = defineOptions({
     type: z.number().int().min(1024),
     default: DEFAULT_SLOT_ROWS,
     unit: "rows",
-    doc: "Rows of the slot table, 64 bytes each; complete ones are evicted beyond it.",
+    doc: "Places of the slot table, 65 bytes each; beyond 0.8 of them, complete rows are evicted.",
   },
   dialTimeoutMs: {
     type: z.number().int().min(1),
