@@ -83,18 +83,22 @@ describe("the workloads", () => {
 });
 
 describe("measuring", () => {
-  const fake = (name: string, gas: number): Runner => ({
+  const fake = (name: string, gas: number, word = 0): Runner => ({
     name,
     run: (_from, count) => {
       for (let i = 0, bytes = new Uint8Array(64); i < count * 20; i++) bytes = bytes.slice();
     },
     inspect: () => ({ success: true, gas, returnData: new Uint8Array(0), logs: 0 }),
+    wordAt: () => Uint8Array.of(word),
   });
 
   it("refuses to compare engines that do not agree", async () => {
     const workload = tokenTransfers(3, 3);
     await checkAgreement(workload, [fake("one", 5), fake("two", 5)]);
     await expect(checkAgreement(workload, [fake("one", 5), fake("two", 6)])).rejects.toThrow(/two gave/);
+    await expect(checkAgreement(workload, [fake("one", 5), fake("two", 5, 1)])).rejects.toThrow(
+      /is 01 on two/,
+    );
   });
 
   it("gives each runner its passes", async () => {

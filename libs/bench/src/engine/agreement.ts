@@ -25,6 +25,23 @@ export async function checkAgreement(workload: Workload, runners: readonly Runne
         );
     }
   }
+  await checkState(workload, runners);
+}
+
+/** The balances and storage slots of a workload's accounts must be the same everywhere. */
+async function checkState(workload: Workload, runners: readonly Runner[]): Promise<void> {
+  for (const { address, storage = [] } of workload.accounts)
+    for (const slot of [undefined, ...storage.map(([key]) => key)]) {
+      const words: string[] = [];
+      for (const runner of runners)
+        words.push(Buffer.from(await runner.wordAt(address, slot)).toString("hex"));
+      const other = words.findIndex((word) => word !== words[0]);
+      if (other < 0) continue;
+      const where = `${Buffer.from(address).toString("hex")} ${slot === undefined ? "balance" : Buffer.from(slot).toString("hex")}`;
+      throw new BenchError(
+        `${workload.name}: ${where} is ${words[other]} on ${runners[other]!.name}, ${words[0]} on ${runners[0]!.name}`,
+      );
+    }
 }
 
 const describe = (result: { success: boolean; gas: number; logs: number; returnData: Uint8Array }): string =>

@@ -5,7 +5,7 @@ import { type BlockRules, createCommon } from "@velarium/chain-rules";
 import { type BlockContext, fastCrypto } from "@velarium/engine";
 import { MapState } from "./map-state.ts";
 import { type CallResult, failedCall, type Runner } from "./runner.ts";
-import type { Workload } from "./workload.ts";
+import { type Workload, wordOf } from "./workload.ts";
 
 const toOptions = (workload: Workload): EVMRunCallOpts[] =>
   workload.calls.map(({ caller, to, value, data, gasLimit }) => ({
@@ -55,7 +55,10 @@ class Baseline implements Runner {
     for (const name of this.precompiles) evm.journal.addAlwaysWarmAddress(name);
     evm.journal.addAlwaysWarmAddress(bytesToUnprefixedHex(options.caller!.bytes));
     evm.journal.addAlwaysWarmAddress(bytesToUnprefixedHex(options.to!.bytes));
+    const { startsOver } = this.workload;
+    if (startsOver === true) await state.checkpoint();
     const { execResult } = await evm.runCall({ ...options, block: this.block });
+    if (startsOver === true) await state.revert();
     if (execResult.exceptionError !== undefined)
       throw failedCall(this.workload, this.name, index, execResult.exceptionError.error);
     return execResult;
@@ -63,6 +66,15 @@ class Baseline implements Runner {
 
   async run(from: number, count: number): Promise<void> {
     for (let i = from; i < from + count; i++) await this.call(i);
+  }
+
+  async wordAt(address: Uint8Array, slot: Uint8Array | undefined): Promise<Uint8Array> {
+    const at = new Address(address);
+    if (slot === undefined) return wordOf((await this.state.getAccount(at))?.balance ?? 0n);
+    const word = new Uint8Array(32);
+    const value = await this.state.getStorage(at, slot);
+    word.set(value, 32 - value.length);
+    return word;
   }
 
   async inspect(index: number): Promise<CallResult> {

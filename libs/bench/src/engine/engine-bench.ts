@@ -1,22 +1,26 @@
 /** `velarium bench engine`: our engine against `runCall` of the reference, workload by workload. */
 import { createBlockRules } from "@velarium/chain-rules";
 import type { BlockContext } from "@velarium/engine";
+import { loadFastCurves } from "@velarium/precompiles";
 import { type Bench, type BenchRow, report, row } from "../report.ts";
 import { checkAgreement } from "./agreement.ts";
 import { createBaseline } from "./baseline.ts";
+import { compileRows } from "./compile-bench.ts";
 import { concentratedSwaps } from "./concentrated-swap.ts";
 import { fixtureProgram, fixturePrograms, hashChainProgram } from "./fixture-workloads.ts";
+import { hashChainRows } from "./hash-chain.ts";
 import { fibonacciLoop, multiplyLoop } from "./loop-workloads.ts";
 import { FULL, measure, SMALL, type Speed } from "./measure.ts";
+import { ResidentRunner } from "./resident.ts";
 import { constantProductSwaps, nativeTransfers, tokenTransfers } from "./token-workloads.ts";
+import { workersRow } from "./two-workers.ts";
 import type { Workload } from "./workload.ts";
 
 /** What the baseline itself must reach for the ratios to mean something: ERC-20 transfers per second. */
 const BASELINE_TRANSFERS = 4_500;
 
-const rules = createBlockRules("cancun", 1);
-const context: BlockContext = {
-  rules,
+export const BENCH_CONTEXT: BlockContext = {
+  rules: createBlockRules("cancun", 1),
   number: 1,
   timestamp: 2_000,
   beneficiary: new Uint8Array(20),
@@ -45,41 +49,92 @@ function entries(small: boolean): Entry[] {
     { name: "Uniswap V2 style swap", make: () => constantProductSwaps(users, calls) },
     { name: "Uniswap V3 swap", make: () => concentratedSwaps(users, small ? 40 : 8_000) },
     ...programs,
-    { name: hashChainProgram.name, make: () => fixtureProgram(hashChainProgram) },
     { name: "fib loop", make: fibonacciLoop },
     { name: "multiply loop", make: multiplyLoop },
     { name: "native transfer", make: () => nativeTransfers(holders, calls) },
   ];
 }
 
-const perSecond = (speed: Speed): string =>
-  `${speed.callsPerSecond.toLocaleString("en", { maximumFractionDigits: speed.callsPerSecond < 100 ? 2 : 0 })}/s`;
+const perSecond = ({ callsPerSecond: n }: Speed): string =>
+  `${n.toLocaleString("en", { maximumFractionDigits: n < 100 ? 2 : 0 })}/s`;
 
-function rowsOf(workload: Workload, [baseline]: readonly Speed[]): BenchRow[] {
-  const what = `${workload.name}: ${baseline!.runner}`;
-  const target = workload.name.startsWith("ERC-20") ? { target: BASELINE_TRANSFERS } : {};
-  const detail = `median of ${baseline!.passes}`;
-  return [row(what, baseline!.callsPerSecond, "calls/s", { ...target, detail })];
+function rowsOf(workload: Workload, speeds: readonly Speed[], interpretedShare: number): BenchRow[] {
+  const [baseline, interpreter, compiled] = speeds as [Speed, Speed, Speed];
+  const { name, targets } = workload;
+  const times = (speed: Speed): number => speed.callsPerSecond / baseline.callsPerSecond;
+  const detail = (speed: Speed): string => `${perSecond(speed)}, median of ${speed.passes}`;
+  const some = (target: number | undefined) => (target === undefined ? {} : { target });
+  const rows = [
+    row(`${name}: baseline`, baseline.callsPerSecond, "calls/s", {
+      ...(name.startsWith("ERC-20") ? { target: BASELINE_TRANSFERS } : {}),
+      detail: `median of ${baseline.passes}`,
+    }),
+    row(`${name}: interpreter`, times(interpreter), "×", {
+      ...some(targets.interpreter),
+      detail: detail(interpreter),
+    }),
+  ];
+  // Without code there is nothing to compile.
+  if (workload.accounts.every(({ code }) => code === undefined)) {
+    rows[1] = row(`${name}: engine`, times(interpreter), "×", {
+      target: targets.compiled,
+      detail: detail(interpreter),
+    });
+    return rows;
+  }
+  const left =
+    interpretedShare > 0 ? `, ${(interpretedShare * 100).toFixed(1)} % of the gas interpreted` : "";
+  rows.push(
+    row(`${name}: compiled`, times(compiled), "×", {
+      target: targets.compiled,
+      detail: detail(compiled) + left,
+    }),
+  );
+  if (targets.overInterpreter !== undefined)
+    rows.push(
+      row(`${name}: compiled over interpreter`, compiled.callsPerSecond / interpreter.callsPerSecond, "×", {
+        target: targets.overInterpreter,
+      }),
+    );
+  return rows;
+}
+
+async function benchWorkload(
+  workload: Workload,
+  small: boolean,
+  progress: (step: string) => void,
+): Promise<BenchRow[]> {
+  progress(workload.name);
+  const baseline = await createBaseline(workload, BENCH_CONTEXT.rules, BENCH_CONTEXT);
+  const interpreter = new ResidentRunner("interpreter", workload, BENCH_CONTEXT);
+  const compiled = new ResidentRunner("compiled", workload, BENCH_CONTEXT);
+  const runners = [baseline, interpreter, compiled];
+  await checkAgreement(workload, runners);
+  compiled.compileAll();
+  await checkAgreement(workload, runners);
+  const share = compiled.interpretedShare(0);
+  const speeds = await measure(runners, small ? SMALL : FULL);
+  progress(`  ${speeds.map((speed) => `${speed.runner} ${perSecond(speed)}`).join(", ")}`);
+  return rowsOf(workload, speeds, share);
 }
 
 export const engineBench: Bench = {
   doc: "execution engine: interpreter and compiled code against runCall of @ethereumjs/evm in the same process",
-  async run(options, progress) {
+  async run({ small }, progress) {
+    await loadFastCurves();
     const rows: BenchRow[] = [];
-    for (const { name, long, make } of entries(options.small)) {
-      const workload = options.small && long === true ? undefined : make();
-      if (workload === undefined) {
-        const detail = options.small && long === true ? "not in a small run" : "no fixtures";
-        rows.push(row(name, 0, "×", { detail }));
-        continue;
-      }
-      progress(workload.name);
-      const runners = [await createBaseline(workload, rules, context)];
-      await checkAgreement(workload, runners);
-      const speeds = await measure(runners, options.small ? SMALL : FULL);
-      progress(`  ${speeds.map((speed) => `${speed.runner} ${perSecond(speed)}`).join(", ")}`);
-      rows.push(...rowsOf(workload, speeds));
+    for (const { name, long, make } of entries(small)) {
+      const leftOut = small && long === true;
+      const workload = leftOut ? undefined : make();
+      if (workload !== undefined) rows.push(...(await benchWorkload(workload, small, progress)));
+      else rows.push(row(name, 0, "×", { detail: leftOut ? "not in a small run" : "no fixtures" }));
     }
-    return report("engine", options, rows);
+    progress(hashChainProgram.name);
+    rows.push(...hashChainRows(fixtureProgram(hashChainProgram), BENCH_CONTEXT, small));
+    progress("two workers");
+    rows.push(await workersRow(small));
+    progress("compile times");
+    rows.push(...(await compileRows(BENCH_CONTEXT, small)));
+    return report("engine", { small }, rows);
   },
 };

@@ -89,6 +89,7 @@ export function fixtureProgram(program: Program): Workload | undefined {
     targets,
     accounts: accountsOf(pre),
     calls: [call],
+    startsOver: true,
     ...(turns === undefined ? {} : { turnsPerCall: turns }),
   };
 }

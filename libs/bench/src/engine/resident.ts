@@ -3,33 +3,27 @@
  * accounts; each call has its own journal, warm sets, logs and refunds, and is committed.
  */
 import type { BlockContext } from "@velarium/engine";
-import type { Kernel } from "@velarium/evm-kernel";
+import { type Compiler, createCompiler } from "@velarium/evm-compiler";
+import { createKernel, type Kernel } from "@velarium/evm-kernel";
 import { keccak256 } from "@velarium/hash-kernel";
+import { precompilesOf } from "@velarium/precompiles";
 import { CodeFlag, Domain, encodeCodeWord, fieldKey, storageKey } from "@velarium/slots";
 import { type CallResult, failedCall, type Runner } from "./runner.ts";
 import { type Workload, wordOf } from "./workload.ts";
 
+export type Tier = "interpreter" | "compiled";
+
 /** Puts the accounts of a workload into a kernel whose absent slots are zero. */
-export function seedKernel(kernel: Kernel, workload: Workload, context: BlockContext): void {
-  kernel.setBlock(context);
+function seed(kernel: Kernel, workload: Workload): void {
   for (const { address, balance = 0n, nonce = 0n, code, storage = [] } of workload.accounts) {
     kernel.seed(fieldKey(Domain.balance, address), wordOf(balance));
     kernel.seed(fieldKey(Domain.nonce, address), wordOf(nonce));
     const withCode = code !== undefined && code.length > 0;
-    kernel.seed(
-      fieldKey(Domain.code, address),
-      encodeCodeWord({
-        flags: storage.length > 0 ? CodeFlag.storage : 0,
-        incarnation: 0,
-        hashPrefix: withCode ? keccak256(code).subarray(0, 28) : new Uint8Array(28),
-      }),
-    );
+    const hashPrefix = withCode ? keccak256(code).subarray(0, 28) : new Uint8Array(28);
+    const flags = storage.length > 0 ? CodeFlag.storage : 0;
+    kernel.seed(fieldKey(Domain.code, address), encodeCodeWord({ flags, incarnation: 0, hashPrefix }));
     if (withCode) kernel.addCode(code);
-    for (const [key, word] of storage) {
-      const padded = new Uint8Array(32);
-      padded.set(word, 32 - word.length);
-      kernel.seed(storageKey(address, key), padded);
-    }
+    for (const [key, word] of storage) kernel.seed(storageKey(address, key), word);
   }
 }
 
@@ -51,14 +45,35 @@ function countLogs(rlp: Uint8Array): number {
 }
 
 export class ResidentRunner implements Runner {
-  readonly name: string;
-  private readonly kernel: Kernel;
+  readonly name: Tier;
+  readonly kernel: Kernel;
+  readonly compiler: Compiler | undefined;
   private readonly workload: Workload;
+  private readonly context: BlockContext;
 
-  constructor(name: string, kernel: Kernel, workload: Workload) {
-    this.name = name;
-    this.kernel = kernel;
+  constructor(tier: Tier, workload: Workload, context: BlockContext) {
+    this.name = tier;
     this.workload = workload;
+    this.context = context;
+    const precompiles = precompilesOf(context.rules);
+    this.kernel = createKernel({
+      missing: "zero",
+      precompile: (id, input, gasLimit) => {
+        const result = precompiles.run(id, input, gasLimit);
+        return result.ok ? result : undefined;
+      },
+    });
+    this.kernel.setBlock(context);
+    seed(this.kernel, workload);
+    if (tier === "compiled") this.compiler = createCompiler({ kernel: this.kernel, background: false });
+  }
+
+  /** Compiles every code that has run so far; initcode, which runs once, is left to the interpreter as it is in use. */
+  compileAll(): void {
+    const { kernel, compiler, context } = this;
+    if (compiler === undefined) return;
+    for (const { entry, calls, compiled } of kernel.codes())
+      if (calls > 0 && !compiled) compiler.force(entry, context.rules);
   }
 
   private call(index: number): void {
@@ -68,18 +83,36 @@ export class ResidentRunner implements Runner {
     if (status !== "done") throw failedCall(workload, this.name, index, status);
   }
 
+  private end(): void {
+    // What is not committed is gone when the next call begins.
+    if (this.workload.startsOver !== true) this.kernel.commit();
+  }
+
   run(from: number, count: number): void {
-    const { kernel } = this;
     for (let i = from; i < from + count; i++) {
       this.call(i);
-      kernel.commit();
+      this.end();
     }
+    if (this.kernel.outcome().status !== 1)
+      throw failedCall(this.workload, this.name, from + count - 1, "it ended without success");
   }
 
   inspect(index: number): CallResult {
     this.call(index);
-    const { status, gasUsed, refund, returnData, logs } = this.kernel.outcome();
-    this.kernel.commit();
-    return { success: status === 1, gas: gasUsed + refund, returnData, logs: countLogs(logs) };
+    const { status, gasUsed, returnData, logs } = this.kernel.outcome();
+    this.end();
+    return { success: status === 1, gas: gasUsed, returnData, logs: countLogs(logs) };
+  }
+
+  wordAt(address: Uint8Array, slot: Uint8Array | undefined): Uint8Array {
+    const key = slot === undefined ? fieldKey(Domain.balance, address) : storageKey(address, slot);
+    return this.kernel.peek(key) ?? new Uint8Array(32);
+  }
+
+  /** Share of the gas of one call that is interpreted; 0 where no code runs. */
+  interpretedShare(index: number): number {
+    const before = this.kernel.interpretedGas();
+    const { gas } = this.inspect(index);
+    return gas === 0 ? 0 : Number(this.kernel.interpretedGas() - before) / gas;
   }
 }

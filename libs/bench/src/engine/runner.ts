@@ -15,6 +15,8 @@ export interface Runner {
   run(from: number, count: number): Promise<void> | void;
   /** Runs one call and tells what came of it. */
   inspect(index: number): Promise<CallResult> | CallResult;
+  /** Word (32 bytes) that the state holds now: an account's balance, or a slot of its storage. */
+  wordAt(address: Uint8Array, slot: Uint8Array | undefined): Promise<Uint8Array> | Uint8Array;
 }
 
 /** A workload does not do what it is there for, or two engines disagree on it. */

@@ -32,6 +32,8 @@ export interface Workload {
   readonly accounts: readonly WorkloadAccount[];
   /** In this order, over and over; all of them succeed. */
   readonly calls: readonly WorkloadCall[];
+  /** Each call begins on the state that was given; otherwise each goes on from the one before. */
+  readonly startsOver?: boolean;
   /** Turns of a loop in one call, where a turn is what the figure is about. */
   readonly turnsPerCall?: number;
 }

@@ -48,7 +48,9 @@ function benchReportLines(report: BenchReport): string[] {
     row.name,
     formatNumber(row.value, row.value < 100 ? 2 : 0),
     row.unit,
-    row.target === undefined ? "" : `${row.better === "lower" ? "≤" : "≥"} ${formatNumber(row.target)}`,
+    row.target === undefined
+      ? ""
+      : `${row.better === "lower" ? "≤" : "≥"} ${formatNumber(row.target, Number.isInteger(row.target) ? 0 : 2)}`,
     row.ratio === undefined ? "" : row.ratio.toFixed(2),
     row.reached === undefined ? "" : row.reached ? "reached" : "missed",
     row.detail,
