@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { encodeCall, token } from "@velarium/contracts";
+import { Domain } from "@velarium/slots";
 import { createCompiler } from "../src/compiler.ts";
 import type { Compiler, CompilerBudgets, CompilerPolicy } from "../src/types.ts";
 import { address, Machine, word } from "./support/machine.ts";
@@ -85,6 +86,33 @@ describe("tier-up", () => {
     expect(compiler.installed(first)).toBe(false);
     expect(compiler.stats().map(({ state }) => state)).toEqual(["evicted", "ready"]);
     expect(machine.run(call(transferNothing), { compiled: false, suspend: false })).toBe(expected);
+  });
+});
+
+describe("frames under way", () => {
+  it("keep the function that they began with, whatever is evicted and installed meanwhile", () => {
+    const { machine, compiler } = setUp({ policy: { maxModules: 1, calls: 1_000_000 } });
+    const { kernel, rules } = machine;
+    const expected = machine.run(call(transferNothing), { compiled: false, suspend: false });
+    const entry = kernel.addCode(token.runtime);
+    compiler.force(entry, rules);
+    compiler.poll(rules);
+    kernel.beginCall(call(transferNothing));
+    let storageMisses = 0;
+    let status = kernel.run();
+    for (; status === "miss"; status = kernel.run()) {
+      const miss = kernel.miss();
+      if (miss.kind === "slot" && miss.key[0] === Domain.storage && storageMisses++ === 0) {
+        for (const value of [5n ** 90n, 6n ** 80n]) {
+          compiler.force(kernel.addCode(returningConstant(value)), rules);
+          compiler.poll(rules);
+        }
+        expect(compiler.installed(entry)).toBe(false);
+      }
+      machine.answer(miss);
+    }
+    expect(storageMisses).toBeGreaterThan(0);
+    expect(machine.observe(status)).toBe(expected);
   });
 });
 

@@ -61,7 +61,7 @@ class WasmKernel implements Kernel {
   private readonly blockAt: number;
   private readonly freeIndices: number[] = [];
   /** Of functions for initcode, whose entries end with their frames. */
-  private readonly initcodeIndices: number[] = [];
+  private readonly retiredIndices: number[] = [];
 
   constructor(options: KernelOptions) {
     this.options = options;
@@ -174,7 +174,7 @@ class WasmKernel implements Kernel {
     this.refresh();
     if (this.saved === 0 && this.exports.codeBytesUsed() > this.codeLimit - this.codeLimit / 4)
       this.forgetCodes();
-    if (this.saved === 0) this.freeIndices.push(...this.initcodeIndices.splice(0));
+    if (this.saved === 0) this.freeIndices.push(...this.retiredIndices.splice(0));
     this.exports.begin();
     if (this.options.trace !== undefined) this.exports.startTrace(this.options.trace.memory);
     this.collected = 0;
@@ -392,7 +392,7 @@ class WasmKernel implements Kernel {
     const old = this.view.getUint32(entry + L.CODE_FUNCTION, true);
     const index = old !== 0 ? old : (this.freeIndices.pop() ?? table.grow(1));
     table.set(index, compiled);
-    if (old === 0 && this.exports.isTemporary(entry)) this.initcodeIndices.push(index);
+    if (old === 0 && this.exports.isTemporary(entry)) this.retiredIndices.push(index);
     this.view.setUint32(entry + L.CODE_FUNCTION, index, true);
   }
 
@@ -401,8 +401,8 @@ class WasmKernel implements Kernel {
     const index = this.view.getUint32(entry + L.CODE_FUNCTION, true);
     if (index === 0) return;
     this.view.setUint32(entry + L.CODE_FUNCTION, 0, true);
-    // Frames under way may still name the index: it is reused only when nothing runs.
-    if (this.saved === 0) this.freeIndices.push(index);
+    // Frames under way, in memory or saved, may still name the index: it is reused once nothing is under way.
+    this.retiredIndices.push(index);
   }
 
   codes(): CodeStats[] {

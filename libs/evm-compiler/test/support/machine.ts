@@ -1,7 +1,7 @@
 /** A kernel with a world of its own, in which the same call can be interpreted or run compiled. */
 import { type BlockRules, createBlockRules, type Fork } from "@velarium/chain-rules";
 import type { BlockContext } from "@velarium/engine";
-import { createKernel, type Kernel, type KernelCall } from "@velarium/evm-kernel";
+import { createKernel, type Kernel, type KernelCall, type Miss, type RunStatus } from "@velarium/evm-kernel";
 import { keccak256 } from "@velarium/hash-kernel";
 import { Domain, encodeCodeWord, fieldKey, storageKey } from "@velarium/slots";
 import { createCompiler } from "../../src/compiler.ts";
@@ -134,11 +134,20 @@ export class Machine {
       const miss = kernel.miss();
       this.suspensions++;
       if (suspend && this.suspensions % 4 === 0) this.#swap();
-      if (miss.kind === "slot") kernel.supplySlot(this.#words.get(hex(miss.key)) ?? word(0n));
-      else {
-        kernel.supplyCode(this.#codes.get(hex(miss.prefix))!);
-      }
+      this.answer(miss);
     }
+    return this.observe(status);
+  }
+
+  /** Supplies what is missing. */
+  answer(miss: Miss): void {
+    if (miss.kind === "slot") this.kernel.supplySlot(this.#words.get(hex(miss.key)) ?? word(0n));
+    else this.kernel.supplyCode(this.#codes.get(hex(miss.prefix))!);
+  }
+
+  /** What came of the execution that has just ended. */
+  observe(status: RunStatus): string {
+    const { kernel } = this;
     if (status !== "done") return status;
     const { returnData, logs, ...outcome } = kernel.outcome();
     const effects = kernel.effects();
