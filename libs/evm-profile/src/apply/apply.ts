@@ -2,6 +2,7 @@
 import type { BlockContext, ExecutableTransaction, StateView } from "@velarium/engine";
 import { type Evaluation, settled } from "../evaluate/evaluate.ts";
 import { FetchedState } from "../evaluate/fetched-state.ts";
+import { StateMiss, UnknownAccess } from "../evaluate/unknown.ts";
 import { ProfileMiss, type ProfileSource } from "./profile-source.ts";
 import { ProfileRun } from "./run.ts";
 
@@ -17,6 +18,21 @@ const MAX_PROFILES = 64;
 
 /** Rejects only when the state does not answer. */
 export async function applyProfiles(
+  context: BlockContext,
+  transaction: ExecutableTransaction,
+  options: ApplyOptions,
+): Promise<Evaluation> {
+  try {
+    // Mostly everything is at hand.
+    return applyOnce(context, transaction, options.state, options);
+  } catch (thrown) {
+    if (thrown instanceof UnknownAccess) return { known: false, reason: thrown.reason };
+    if (!(thrown instanceof StateMiss) && !(thrown instanceof ProfileMiss)) throw thrown;
+  }
+  return applyPatiently(context, transaction, options);
+}
+
+async function applyPatiently(
   context: BlockContext,
   transaction: ExecutableTransaction,
   options: ApplyOptions,

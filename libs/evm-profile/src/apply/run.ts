@@ -52,20 +52,21 @@ export class ProfileRun {
 
   /** @throws UnknownAccess, StateMiss */
   run(): void {
-    const { touched, transaction, context } = this;
+    const { touched, transaction } = this;
     const { to, value } = transaction;
     if (to === undefined || (transaction.authorizations?.length ?? 0) > 0) throw new UnknownAccess("profile");
     const sender = touched.account(this.surroundings.origin, transaction.sender);
-    touched.meetCode(sender);
+    // Declared, not looked at: nothing follows from it.
+    touched.field(sender, "code", AccessKind.R);
     touched.field(sender, "balance", AccessKind.W);
     touched.field(sender, "nonce", AccessKind.W);
     const account = touched.account(addressWord(to), to);
     const amount: Thunk = value === 0n ? ZERO : { value: () => value };
     if (value > 0n) this.credit(account);
     this.enter(account, account, sender.address, amount, new RawBytes(transaction.data), undefined, () => {});
-    const beneficiary = touched.account(this.surroundings.coinbase, context.beneficiary);
+    const beneficiary = touched.met(this.surroundings.coinbase);
     // Whoever looks at the balance that the fee goes to adds the fee to it himself.
-    if (beneficiary.balance !== 0 && beneficiary.balance !== AccessKind.D)
+    if (beneficiary !== undefined && beneficiary.balance !== 0 && beneficiary.balance !== AccessKind.D)
       touched.field(beneficiary, "balance", AccessKind.W);
   }
 
@@ -217,7 +218,7 @@ export class ProfileRun {
         return;
       }
       case "transientread":
-        frame.found[step.step] = frame.account.transient.get(frame.value(step.slot)) ?? ZERO;
+        frame.found[step.step] = frame.account.transient?.get(frame.value(step.slot)) ?? ZERO;
         return;
       case "transientwrite":
         touched.writeTransient(frame.account, frame.value(step.slot), {

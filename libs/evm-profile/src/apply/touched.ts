@@ -29,14 +29,16 @@ function keyOf(domain: Domain, address: Uint8Array): Uint8Array {
 export class TouchedAccount {
   readonly address: bigint;
   readonly bytes: Uint8Array;
-  readonly slots = new Map<bigint, TouchedSlot>();
-  readonly transient = new Map<bigint, Thunk>();
+  /** Made with the first slot: most accounts have none. */
+  slots: Map<bigint, TouchedSlot> | undefined;
+  transient: Map<bigint, Thunk> | undefined;
   balance: AccessKind | 0 = 0;
   nonce: AccessKind | 0 = 0;
   code: AccessKind | 0 = 0;
   incarnation = 0;
   flags = 0;
   codePrefix: Uint8Array | undefined;
+  codeWord: Uint8Array | undefined;
   /** Whether the code word has been read. */
   known = false;
 
@@ -45,6 +47,9 @@ export class TouchedAccount {
     this.bytes = bytes;
   }
 }
+
+/** Views hand out the same array while a word stands: its code needs no second look-up. */
+const codesByWord = new WeakMap<Uint8Array, Uint8Array>();
 
 const join = (a: AccessKind | 0, b: AccessKind): AccessKind => (a === 0 ? b : joinKinds(a, b));
 
@@ -72,6 +77,11 @@ export class Touched {
     return account;
   }
 
+  /** The account at an address that something has looked at. */
+  met(address: bigint): TouchedAccount | undefined {
+    return this.accounts.get(address);
+  }
+
   private word(key: Uint8Array): Uint8Array {
     const word = this.state.read(key);
     if (word === undefined) throw new StateMiss(key, undefined);
@@ -83,6 +93,7 @@ export class Touched {
     if (account.known) return;
     const word = this.word(keyOf(Domain.code, account.bytes));
     account.known = true;
+    account.codeWord = word;
     account.code = join(account.code, AccessKind.R);
     account.flags = word[0]!;
     account.incarnation = (word[1]! << 16) | (word[2]! << 8) | word[3]!;
@@ -97,8 +108,11 @@ export class Touched {
     this.meetCode(account);
     const { codePrefix } = account;
     if (codePrefix === undefined) return EMPTY_BYTES;
+    const known = codesByWord.get(account.codeWord!);
+    if (known !== undefined) return known;
     const code = this.state.codeByPrefix(codePrefix);
     if (code === undefined) throw new StateMiss(undefined, codePrefix);
+    codesByWord.set(account.codeWord!, code);
     return code;
   }
 
@@ -142,6 +156,7 @@ export class Touched {
   }
 
   slot(account: TouchedAccount, name: bigint, kind: AccessKind): TouchedSlot {
+    account.slots ??= new Map();
     let slot = account.slots.get(name);
     if (slot !== undefined) {
       slot.kind = joinKinds(slot.kind, kind);
@@ -170,11 +185,13 @@ export class Touched {
   }
 
   writeTransient(account: TouchedAccount, name: bigint, value: Thunk): void {
-    const before = account.transient.get(name);
-    account.transient.set(name, value);
+    account.transient ??= new Map();
+    const { transient } = account;
+    const before = transient.get(name);
+    transient.set(name, value);
     this.undo.push(() => {
-      if (before === undefined) account.transient.delete(name);
-      else account.transient.set(name, before);
+      if (before === undefined) transient.delete(name);
+      else transient.set(name, before);
     });
   }
 
@@ -197,7 +214,7 @@ export class Touched {
       if (balance !== 0) visit(keyOf(Domain.balance, bytes), balance);
       if (nonce !== 0) visit(keyOf(Domain.nonce, bytes), nonce);
       if (code !== 0) visit(keyOf(Domain.code, bytes), code);
-      for (const { key, kind } of slots.values()) visit(key, kind);
+      if (slots !== undefined) for (const { key, kind } of slots.values()) visit(key, kind);
     }
     for (const key of this.hashes) visit(key, AccessKind.H);
   }

@@ -7,18 +7,10 @@ const HASHES_BACK = 256n;
 
 export class Surroundings {
   readonly origin: bigint;
-  readonly gasPrice: bigint;
-  readonly coinbase: bigint;
-  readonly timestamp: bigint;
-  readonly number: bigint;
-  readonly prevRandao: bigint;
-  readonly gasLimit: bigint;
-  readonly chainId: bigint;
-  readonly baseFee: bigint;
-  readonly blobBaseFee: bigint;
   /** EIP-2929. */
   readonly pricesCold: boolean;
-  private readonly blobHashes: readonly Uint8Array[];
+  private readonly context: BlockContext;
+  private readonly transaction: ExecutableTransaction;
   private readonly tables: (code: Uint8Array) => readonly bigint[];
 
   /** `tables`: constants of a code, in which codes of one template differ. */
@@ -27,23 +19,45 @@ export class Surroundings {
     transaction: ExecutableTransaction,
     tables: (code: Uint8Array) => readonly bigint[],
   ) {
-    const { rules, baseFee } = context;
-    const headroom = transaction.maxFeePerGas - baseFee;
-    // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigint
-    const tip = transaction.maxPriorityFeePerGas < headroom ? transaction.maxPriorityFeePerGas : headroom;
     this.origin = addressWord(transaction.sender);
-    this.gasPrice = headroom < 0n ? transaction.maxFeePerGas : baseFee + tip;
-    this.coinbase = addressWord(context.beneficiary);
-    this.timestamp = BigInt(context.timestamp);
-    this.number = BigInt(context.number);
-    this.prevRandao = rules.header.prevRandao ? loadWord(context.prevRandao, 0) : context.difficulty;
-    this.gasLimit = BigInt(context.gasLimit);
-    this.chainId = BigInt(rules.chainId);
-    this.baseFee = baseFee;
-    this.blobBaseFee = context.blobBaseFee;
-    this.pricesCold = rules.eip2929;
-    this.blobHashes = transaction.blobVersionedHashes ?? [];
+    this.pricesCold = context.rules.eip2929;
+    this.context = context;
+    this.transaction = transaction;
     this.tables = tables;
+  }
+
+  // Worked out when asked for: most code looks at one or two of them.
+  get gasPrice(): bigint {
+    const { maxFeePerGas, maxPriorityFeePerGas } = this.transaction;
+    const headroom = maxFeePerGas - this.baseFee;
+    if (headroom < 0n) return maxFeePerGas;
+    // biome-ignore lint/complexity/useMathMinMax: Math.min takes no bigint
+    return this.baseFee + (maxPriorityFeePerGas < headroom ? maxPriorityFeePerGas : headroom);
+  }
+  get coinbase(): bigint {
+    return addressWord(this.context.beneficiary);
+  }
+  get timestamp(): bigint {
+    return BigInt(this.context.timestamp);
+  }
+  get number(): bigint {
+    return BigInt(this.context.number);
+  }
+  get prevRandao(): bigint {
+    const { rules, prevRandao, difficulty } = this.context;
+    return rules.header.prevRandao ? loadWord(prevRandao, 0) : difficulty;
+  }
+  get gasLimit(): bigint {
+    return BigInt(this.context.gasLimit);
+  }
+  get chainId(): bigint {
+    return BigInt(this.context.rules.chainId);
+  }
+  get baseFee(): bigint {
+    return this.context.baseFee;
+  }
+  get blobBaseFee(): bigint {
+    return this.context.blobBaseFee;
   }
 
   isRecent(number: bigint): boolean {
@@ -51,7 +65,8 @@ export class Surroundings {
   }
 
   blobHash(index: bigint): bigint {
-    const hash = index < this.blobHashes.length ? this.blobHashes[Number(index)] : undefined;
+    const hashes = this.transaction.blobVersionedHashes ?? [];
+    const hash = index < hashes.length ? hashes[Number(index)] : undefined;
     return hash === undefined ? 0n : loadWord(hash, 0);
   }
 
