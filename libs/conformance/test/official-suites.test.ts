@@ -26,7 +26,7 @@ const run = (
 (available ? describe : describe.skip).each(ENGINE_NAMES)("official state tests on %s", (engine) => {
   it("pass on a sample of each suite", async () => {
     // The reference is slow, and others hold it to these tests already.
-    const every = engine === "reference" ? 900 : 200;
+    const every = engine === "reference" ? 400 : 200;
     const files = [
       ...sample("tests/GeneralStateTests", every),
       ...sample("eest/state_tests", every),
