@@ -12,7 +12,6 @@ export function optimizeFunction(ir: Construction, fn: IrFunction): IrFunction {
   const { blockInstructions } = ir.budgets;
   pruneParameters(ir, fn);
   mergeBlocks(fn, blockInstructions);
-  narrowWidths(ir, fn);
   simplifyFunction(ir, fn);
   // Branches that have been decided make values meet no more, and blocks follow each other.
   pruneParameters(ir, fn);
