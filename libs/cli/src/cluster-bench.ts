@@ -1,5 +1,5 @@
 /**
- * `velarium bench cluster-verified` and `cluster-signed`: whole clusters on NATS and Redis, every service a process, root and
+ * `velarium bench cluster-verified`, `cluster-signed`, `cluster-erc20` and `cluster-swap`: whole clusters on NATS and Redis, every service a process, root and
  * synced append every block, receipts included. Rates are counted from acknowledgement to announcement after a warm-up;
  * the generator and the recorder of the blocks take part in the CPU account. Then the exported blocks are re-executed.
  */
@@ -33,6 +33,26 @@ const kinds: Readonly<Record<string, Kind>> = {
     doc: "native transfers with signatures, 20 k accounts, uniform, --local: transactions per second",
     target: 15_000,
     flags: { accounts: 20_000, seconds: SUSTAINED_SECONDS + WARM_UP_SECONDS, txs: SIGNED_TRANSACTIONS },
+  },
+  "cluster-erc20": {
+    doc: "ERC-20 transfers as verified records, 100 k holders, uniform, --local: transactions per second",
+    target: 40_000,
+    flags: {
+      workload: "erc20",
+      verified: true,
+      accounts: 100_000,
+      seconds: SUSTAINED_SECONDS + WARM_UP_SECONDS,
+    },
+  },
+  "cluster-swap": {
+    doc: "swaps on constant-product markets as verified records, 20 k accounts, --local: transactions per second",
+    target: 15_000,
+    flags: {
+      workload: "swap",
+      verified: true,
+      accounts: 20_000,
+      seconds: SUSTAINED_SECONDS + WARM_UP_SECONDS,
+    },
   },
 };
 
