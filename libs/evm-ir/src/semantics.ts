@@ -9,7 +9,7 @@ const word = (value: bigint): bigint => value & WORD_MASK;
 const flag = (value: boolean): bigint => (value ? 1n : 0n);
 
 /** base^exponent mod 2^256 by squaring. */
-export function power(base: bigint, exponent: bigint): bigint {
+function power(base: bigint, exponent: bigint): bigint {
   let result = 1n;
   let factor = base;
   for (let rest = exponent; rest > 0n; rest >>= 1n) {

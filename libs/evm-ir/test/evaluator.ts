@@ -28,12 +28,12 @@ import {
 } from "./reference.ts";
 
 /** Where the function goes another way than the reference. */
-export class Deviation extends Error {}
+class Deviation extends Error {}
 
 /** The frame fails; all reasons are alike. */
 class Failure extends Error {}
 
-export interface Log {
+interface Log {
   readonly data: Uint8Array;
   readonly topics: readonly bigint[];
 }
@@ -55,13 +55,13 @@ const toWord = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes).toS
 const fromWord = (value: bigint): Uint8Array =>
   Uint8Array.from(Buffer.from(value.toString(16).padStart(64, "0"), "hex"));
 
-export const CROSSINGS = new Set(
+const CROSSINGS = new Set(
   "SLOAD SSTORE BALANCE SELFBALANCE EXTCODESIZE EXTCODEHASH EXTCODECOPY BLOCKHASH CALL CALLCODE DELEGATECALL STATICCALL CREATE CREATE2".split(
     " ",
   ),
 );
 
-export class Evaluator {
+class Evaluator {
   readonly #function: IrFunction;
   readonly #code: Uint8Array;
   readonly #data: Uint8Array;

@@ -4,7 +4,7 @@ import type { Instruction, ValueId } from "../ir.ts";
 import type { Operation } from "../operations.ts";
 import { bitLength, evaluatePure, WORD_MASK } from "../semantics.ts";
 
-export interface Expression {
+interface Expression {
   readonly op: Operation;
   readonly args: ValueId[];
 }
