@@ -13,6 +13,7 @@ import type {
   CompilerPolicy,
   ForceOutcome,
 } from "./types.ts";
+import { optimisedModule } from "./wasm/optimised-module.ts";
 import { wasmApi } from "./wasm/web-assembly.ts";
 
 /** What is known of one entry of the kernel. */
@@ -38,10 +39,12 @@ class KernelCompiler implements Compiler {
   readonly #background: BackgroundCompiler | undefined;
   readonly #modules: ModuleCache;
   readonly #entries = new Map<number, EntryRecord>();
+  readonly #optimise: boolean;
   #polls = 0;
 
   constructor(options: CompilerOptions) {
     this.#kernel = options.kernel;
+    this.#optimise = options.optimise ?? false;
     this.#policy = { ...DEFAULT_POLICY, ...options.policy };
     this.#budgets = { ...DEFAULT_BUDGETS, ...options.budgets };
     this.#modules = new ModuleCache(this.#policy.maxModules, this.#policy.maxModuleBytes);
@@ -89,7 +92,7 @@ class KernelCompiler implements Compiler {
         return fallen(record);
       }
       const started = performance.now();
-      const module = new wasmApi.Module(emitted.bytes);
+      const module = this.#optimise ? optimisedModule(emitted.bytes) : new wasmApi.Module(emitted.bytes);
       const optimiseMs = performance.now() - started;
       this.#settle(record, { ...emitted, module, wasmBytes: emitted.bytes.length, optimiseMs });
     }

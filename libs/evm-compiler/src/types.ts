@@ -47,6 +47,11 @@ export interface CompilerOptions {
   readonly budgets?: Partial<CompilerBudgets>;
   /** False: no worker; codes are compiled by `force` only. Default true. */
   readonly background?: boolean;
+  /**
+   * `force` has V8 optimise at once, as the worker always does; for benchmarks. Default false: V8 optimises what gets hot,
+   * which is right for thousands of codes that run once.
+   */
+  readonly optimise?: boolean;
 }
 
 /** `crash`: the compiler failed, which is a bug; the code is interpreted all the same. */

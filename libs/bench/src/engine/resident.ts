@@ -65,7 +65,8 @@ export class ResidentRunner implements Runner {
     });
     this.kernel.setBlock(context);
     seed(this.kernel, workload);
-    if (tier === "compiled") this.compiler = createCompiler({ kernel: this.kernel, background: false });
+    if (tier === "compiled")
+      this.compiler = createCompiler({ kernel: this.kernel, background: false, optimise: true });
   }
 
   /** Compiles every code that has run so far; initcode, which runs once, is left to the interpreter as it is in use. */
