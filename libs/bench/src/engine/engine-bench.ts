@@ -109,7 +109,6 @@ async function benchWorkload(
   const interpreter = new ResidentRunner("interpreter", workload, BENCH_CONTEXT);
   const compiled = new ResidentRunner("compiled", workload, BENCH_CONTEXT);
   const runners = [baseline, interpreter, compiled];
-  await checkAgreement(workload, runners);
   compiled.compileAll();
   await checkAgreement(workload, runners);
   const share = compiled.interpretedShare(0);

@@ -11,6 +11,9 @@ import { CodeFlag, Domain, encodeCodeWord, fieldKey, storageKey } from "@velariu
 import { type CallResult, failedCall, type Runner } from "./runner.ts";
 import { type Workload, wordOf } from "./workload.ts";
 
+/** Calls that show which codes a workload runs. */
+const REHEARSED = 20;
+
 export type Tier = "interpreter" | "compiled";
 
 /** Puts the accounts of a workload into a kernel whose absent slots are zero. */
@@ -51,13 +54,15 @@ export class ResidentRunner implements Runner {
   private readonly workload: Workload;
   private readonly context: BlockContext;
 
-  constructor(tier: Tier, workload: Workload, context: BlockContext) {
+  /** `keccakMemo`: as in KernelOptions. */
+  constructor(tier: Tier, workload: Workload, context: BlockContext, keccakMemo?: number) {
     this.name = tier;
     this.workload = workload;
     this.context = context;
     const precompiles = precompilesOf(context.rules);
     this.kernel = createKernel({
       missing: "zero",
+      ...(keccakMemo === undefined ? {} : { keccakMemo }),
       precompile: (id, input, gasLimit) => {
         const result = precompiles.run(id, input, gasLimit);
         return result.ok ? result : undefined;
@@ -69,10 +74,15 @@ export class ResidentRunner implements Runner {
       this.compiler = createCompiler({ kernel: this.kernel, background: false, optimise: true });
   }
 
-  /** Compiles every code that has run so far; initcode, which runs once, is left to the interpreter as it is in use. */
+  /**
+   * Compiles every code that the first calls run; initcode, which runs once, is left to the interpreter as it is in use.
+   * The state stays as it is.
+   */
   compileAll(): void {
-    const { kernel, compiler, context } = this;
+    const { kernel, compiler, context, workload } = this;
     if (compiler === undefined) return;
+    // What is not committed is gone when the next call begins.
+    for (let i = 0; i < Math.min(REHEARSED, workload.calls.length); i++) this.call(i);
     for (const { entry, calls, compiled } of kernel.codes())
       if (calls > 0 && !compiled) compiler.force(entry, context.rules);
   }

@@ -20,7 +20,6 @@ const runner = new ResidentRunner("compiled", tokenTransfers(holders), {
   difficulty: 0n,
   blobBaseFee: 1n,
 });
-runner.run(0, 100);
 runner.compileAll();
 runner.run(0, calls);
 
