@@ -1,6 +1,6 @@
 export * as layout from "../assembly/layout.ts";
 export { createKernel } from "./kernel.ts";
-export { packedBytes, packTransaction, writeTransaction } from "./pack.ts";
+export { packCall, packedBytes, packTransaction, writeTransaction } from "./pack.ts";
 export type {
   BeginOptions,
   CodeStats,

@@ -197,6 +197,13 @@ class WasmKernel implements Kernel {
     this.heap.set(packed, this.inputAt);
   }
 
+  beginPackedWords(packed: Uint32Array, from: number, count: number): void {
+    this.open(count * 4);
+    const { words } = this.views;
+    const to = this.inputAt >> 2;
+    for (let i = 0; i < count; i++) words[to + i] = packed[from + i]!;
+  }
+
   beginCall(call: KernelCall): void {
     this.open(packedBytes(call));
     writeCall(this.views, this.inputAt, call, false);

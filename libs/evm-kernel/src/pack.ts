@@ -178,3 +178,10 @@ export function packTransaction(tx: ExecutableTransaction, options: BeginOptions
   writeTransaction(heapOf(bytes.buffer), 0, tx, options);
   return bytes;
 }
+
+/** A call as `beginPacked` takes it. */
+export function packCall(call: KernelCall): Uint8Array {
+  const bytes = new Uint8Array(packedBytes(call));
+  writeCall(heapOf(bytes.buffer), 0, call, false);
+  return bytes;
+}

@@ -8,6 +8,7 @@ import { createKernel, type Kernel } from "@velarium/evm-kernel";
 import { keccak256 } from "@velarium/hash-kernel";
 import { precompilesOf } from "@velarium/precompiles";
 import { CodeFlag, Domain, encodeCodeWord, fieldKey, storageKey } from "@velarium/slots";
+import { PackedCalls } from "./packed-calls.ts";
 import { type CallResult, failedCall, type Runner } from "./runner.ts";
 import { type Workload, wordOf } from "./workload.ts";
 
@@ -53,12 +54,14 @@ export class ResidentRunner implements Runner {
   readonly compiler: Compiler | undefined;
   private readonly workload: Workload;
   private readonly context: BlockContext;
+  private readonly calls: PackedCalls;
 
   /** `keccakMemo`: as in KernelOptions. */
   constructor(tier: Tier, workload: Workload, context: BlockContext, keccakMemo?: number) {
     this.name = tier;
     this.workload = workload;
     this.context = context;
+    this.calls = new PackedCalls(workload.calls);
     const precompiles = precompilesOf(context.rules);
     this.kernel = createKernel({
       missing: "zero",
@@ -89,7 +92,7 @@ export class ResidentRunner implements Runner {
 
   private call(index: number): void {
     const { kernel, workload } = this;
-    kernel.beginCall(workload.calls[index % workload.calls.length]!);
+    this.calls.begin(kernel, index);
     const status = kernel.run();
     if (status !== "done") throw failedCall(workload, this.name, index, status);
   }
