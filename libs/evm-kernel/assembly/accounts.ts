@@ -13,12 +13,14 @@ import { BLOCK_ORIGIN, TXFLAG_WATCHED } from "./layout";
 import { missCode, missField } from "./misses";
 import {
   A_ADDRESS, A_BALANCE, A_BALANCE0, A_CODE, A_CODE0, A_DELTA, A_ENTRY, A_KINDS, A_LOADED, A_NONCE, A_NONCE0, A_STAMP,
-  A_TX, EXISTS, HAS_DELTA, KNOWN_BALANCE, KNOWN_CODE, KNOWN_NONCE, LOADED_BALANCE, LOADED_CODE, LOADED_NONCE, SETTLED, TOUCHED,
+  A_TX, CODE_KEPT, EXISTS, HAS_DELTA, KNOWN_BALANCE, KNOWN_CODE, KNOWN_NONCE, LOADED_BALANCE, LOADED_CODE, LOADED_NONCE, SETTLED, TOUCHED,
   TRIED_BALANCE, TRIED_CODE, TRIED_DELTA, TRIED_NONCE, WARM,
 } from "./records";
 import { eip158, isPrecompile } from "./rules";
 import { hashAddress } from "./secret";
 import { add, copy, isZero, zero } from "./u256";
+
+const SUM = memory.data(32, 64);
 
 /** Undeclared reads after which a watched execution has shown enough (LEARNING_READS of libs/engine). */
 const LEARNING_READS: u32 = 64;
@@ -55,6 +57,19 @@ export function accountOf(low: u64, mid: u64, high: u64): usize {
   }
   enter(record);
   return record;
+}
+
+/** Keeps the loads of `fetchAccount` from being left out. */
+let fetched: u64 = 0;
+
+/**
+ * Looks a record up without using it: when the one after it is looked up next, the processor waits for both at once
+ * (records are spread over more memory than caches hold).
+ */
+export function fetchAccount(low: u64, mid: u64, high: u64): void {
+  const entry = load<u32>(ACCOUNT_INDEX + (<usize>(hashAddress(low, mid, high) & accountMask) << 2));
+  const record = ACCOUNTS + (<usize>(entry & MAX_NUMBER) << 8);
+  fetched = load<u64>(record) ^ load<u64>(record, A_BALANCE);
 }
 
 /** The record of the account that a word names (its lower 160 bits). */
@@ -95,8 +110,11 @@ export function knowBalance(record: usize): bool {
     if (!resident) return missField(record, 0);
     store<u32>(record, load<u32>(record, A_LOADED) | LOADED_BALANCE, A_LOADED);
   }
-  copy(record + A_BALANCE, record + A_BALANCE0);
-  if (tx & HAS_DELTA) add(record + A_BALANCE, record + A_DELTA, record + A_BALANCE);
+  if (tx & HAS_DELTA) {
+    add(record + A_BALANCE, record + A_DELTA, SUM);
+    copy(record + A_BALANCE, record + A_BALANCE0);
+    copy(SUM, record + A_BALANCE);
+  } else copy(record + A_BALANCE, record + A_BALANCE0);
   store<u32>(record, (tx & ~HAS_DELTA) | KNOWN_BALANCE, A_TX);
   noteRead(load<u8>(record, A_KINDS));
   return true;
@@ -121,8 +139,8 @@ export function knowCode(record: usize): bool {
   if ((load<u32>(record, A_LOADED) & LOADED_CODE) == 0) {
     if (!resident) return missField(record, 2);
     store<u32>(record, load<u32>(record, A_LOADED) | LOADED_CODE, A_LOADED);
+    store<u32>(record, <u32>NO_CODE, A_ENTRY);
   }
-  copy(record + A_CODE, record + A_CODE0);
   store<u32>(record, tx | KNOWN_CODE, A_TX);
   noteRead(load<u8>(record, A_KINDS + 2));
   return true;
@@ -131,10 +149,19 @@ export function knowCode(record: usize): bool {
 /** No code, of a record whose code word is known. */
 @inline
 export function isCodeless(record: usize): bool {
-  return (
-    (load<u64>(record, A_CODE + 4) | load<u64>(record, A_CODE + 12) | load<u64>(record, A_CODE + 20) |
-      <u64>load<u32>(record, A_CODE + 28)) == 0
-  );
+  const entry = <usize>load<u32>(record, A_ENTRY);
+  return entry == 0 ? hasNoHash(record + A_CODE) : entry == NO_CODE;
+}
+
+/** A code word without a hash: no code. */
+export function hasNoHash(word: usize): bool {
+  return (load<u64>(word, 4) | load<u64>(word, 12) | load<u64>(word, 20) | <u64>load<u32>(word, 28)) == 0;
+}
+
+/** The code word as it was before the transaction, of a record whose code word is known. */
+@inline
+export function firstCode(record: usize): usize {
+  return record + (load<u32>(record, A_TX) & CODE_KEPT ? A_CODE0 : A_CODE);
 }
 
 /** Incarnation as the code word says, of a record whose code word is known. */
@@ -247,7 +274,9 @@ export function setNonce(record: usize, value: u64): void {
 /** Writes the code word; `entry` is the code's entry. */
 export function setCode(record: usize, codeFlags: u32, incarnation: u32, entry: usize, prefix: usize): void {
   noteCode(record);
-  store<u32>(record, load<u32>(record, A_TX) | TRIED_CODE, A_TX);
+  const tx = load<u32>(record, A_TX);
+  if ((tx & CODE_KEPT) == 0) copy(record + A_CODE, record + A_CODE0);
+  store<u32>(record, tx | TRIED_CODE | CODE_KEPT, A_TX);
   store<u32>(record, bswap<u32>((codeFlags << 24) | (incarnation & 0xffffff)), A_CODE);
   if (prefix == 0) memory.fill(record + A_CODE + 4, 0, 28);
   else memory.copy(record + A_CODE + 4, prefix, 28);
@@ -295,7 +324,7 @@ export function supplyField(record: usize, domain: u32, word: usize): void {
     store<u64>(record, bswap<u64>(load<u64>(word, 24)), A_NONCE);
   } else {
     copy(word, record + A_CODE);
-    store<u32>(record, 0, A_ENTRY);
+    store<u32>(record, hasNoHash(word) ? <u32>NO_CODE : 0, A_ENTRY);
   }
 }
 

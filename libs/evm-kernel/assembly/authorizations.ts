@@ -19,8 +19,8 @@ import { equals, isZero, reverse } from "./u256";
 
 /** Charged for every authorization beyond what one for an existing authority costs; given back for those. */
 const REFUND: i64 = 12500;
-const WORD = memory.data(32, 16);
-const DESIGNATOR = memory.data(32, 16);
+const WORD = memory.data(32, 64);
+const DESIGNATOR = memory.data(32, 64);
 
 export function applyAuthorizations(): i32 {
   if (load<u32>(INPUT, TX_TYPE) != 4) return CONTINUE;

@@ -18,10 +18,10 @@ const TEMPORARY_REGION: usize = 64 << 20;
 const JOURNAL_REGION: usize = 96 << 20;
 
 /** Fixed small areas, read by the host. */
-export const BLOCK = memory.data(BLOCK_BYTES, 16);
-export const RESULT = memory.data(RESULT_BYTES, 16);
-export const MISS = memory.data(MISS_BYTES, 16);
-export const OPCODES = memory.data(OP_BYTES << 8, 16);
+export const BLOCK = memory.data(BLOCK_BYTES, 64);
+export const RESULT = memory.data(RESULT_BYTES, 64);
+export const MISS = memory.data(MISS_BYTES, 64);
+export const OPCODES = memory.data(OP_BYTES << 8, 64);
 
 export let FRAMES: usize = 0;
 export let STACKS: usize = 0;

@@ -32,7 +32,7 @@ const STATICCALL: u32 = 0xfa;
 /** The trampoline goes on with the current frame. */
 export const CONTINUE: i32 = -1;
 
-const SUM = memory.data(32, 16);
+const SUM = memory.data(32, 64);
 
 /** Account that a delegation designator (0xef0100 and 20 bytes) names. */
 export function delegateOf(entry: usize): usize {
@@ -208,8 +208,8 @@ export function call(frame: usize, op: u32): i32 {
   return CONTINUE;
 }
 
-const VALUE = memory.data(32, 16);
-const TO = memory.data(32, 16);
+const VALUE = memory.data(32, 64);
+const TO = memory.data(32, 64);
 
 /** The call is over without a frame of its own. */
 function back(frame: usize, gas: i64, result: u64): i32 {

@@ -17,7 +17,7 @@ import { hashKey } from "./secret";
 import { reverse } from "./u256";
 
 /** Entry of accounts without code. */
-export const NO_CODE = memory.data(256, 16);
+export const NO_CODE = memory.data(256, 64);
 
 let codesEnd: usize = 0;
 let codeCount: u32 = 0;
@@ -212,7 +212,7 @@ export function isTemporary(entry: usize): bool {
 }
 
 /** What is left of a section from a position inside it, in the form of a section's record. */
-const REST = memory.data(8, 16);
+const REST = memory.data(8, 64);
 export function restOfSection(code: usize, size: usize, pc: usize): usize {
   measure(code, size, pc, REST);
   return REST;

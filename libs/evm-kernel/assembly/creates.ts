@@ -23,11 +23,11 @@ import { FAILED_COLLISION, FAILED_FUNDS, nextDepth, traceEnter, traceExit } from
 import { copy, isZero, less, reverse, saturated } from "./u256";
 
 const CREATE2: u32 = 0xf5;
-const PREIMAGE = memory.data(96, 16);
-const HASH = memory.data(32, 16);
-const VALUE = memory.data(32, 16);
-const TRACED_SELF = memory.data(32, 16);
-const TRACED_CREATED = memory.data(32, 16);
+const PREIMAGE = memory.data(96, 64);
+const HASH = memory.data(32, 64);
+const VALUE = memory.data(32, 64);
+const TRACED_SELF = memory.data(32, 64);
+const TRACED_CREATED = memory.data(32, 64);
 
 /** Account whose address is the last 20 bytes of the digest at HASH. */
 function accountOfHash(): usize {

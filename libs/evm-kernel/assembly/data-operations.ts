@@ -9,7 +9,7 @@ import { appendLog } from "./logs";
 import { byteLength, power, reverse, saturated, zero } from "./u256";
 import { expByteGas } from "./rules";
 
-const SCRATCH = memory.data(32, 16);
+const SCRATCH = memory.data(32, 64);
 
 export function calldataload(frame: usize, offset: usize, out: usize): void {
   const at = saturated(offset);

@@ -22,10 +22,11 @@ import {
 } from "./layout";
 import { missDomain, missRecord, putAddress, putSlotKey, setMiss } from "./misses";
 import {
-  A_BALANCE, A_CODE, A_DELTA, A_KINDS, A_LOADED, A_NONCE, A_STAMP, A_TX, BLOCK_HASH, HAS_DELTA, KNOWN_CODE,
+  A_BALANCE, A_CODE, A_DELTA, A_KINDS, A_LOADED, A_NONCE, A_STAMP, A_TX, BLOCK_HASH, CODE_KEPT, CREATED, HAS_DELTA, KNOWN_CODE,
   LOADED_BALANCE, S_ACCOUNT, S_INCARNATION, S_KIND, S_LOADED, S_STAMP, S_VALUE, WIPED,
 } from "./records";
 import { finalCodeWord } from "./results";
+import { eip158 } from "./rules";
 import { beginSettlement } from "./settlement";
 import { indexSlots, slotOf, supplySlotValue } from "./slots";
 import { setBlobHashes } from "./state-operations";
@@ -34,7 +35,7 @@ import { add, copy, reverse, zero } from "./u256";
 /** Whether the execution before is kept. */
 let committed: bool = true;
 
-const WORD = memory.data(32, 16);
+const WORD = memory.data(32, 64);
 
 /** Empties both tables. */
 export function clearState(): void {
@@ -171,7 +172,7 @@ export function commit(): void {
     const account = <usize>load<u32>(at);
     const tx = load<u32>(account, A_TX);
     if (tx & HAS_DELTA) add(account + A_BALANCE, account + A_DELTA, account + A_BALANCE);
-    if (tx & KNOWN_CODE && isCodeless(account)) {
+    if (tx & KNOWN_CODE && (!eip158 || (tx & (CREATED | CODE_KEPT)) != 0) && isCodeless(account)) {
       finalCodeWord(account, WORD);
       copy(WORD, account + A_CODE);
     }
@@ -192,9 +193,9 @@ function wipeSlots(): void {
 
 // ---- Saving and restoring ------------------------------------------------------------------------------------------
 
-const VARIABLES = memory.data(192, 16);
+const VARIABLES = memory.data(192, 64);
 /** Pairs of address and size. */
-const RANGES = memory.data(192, 16);
+const RANGES = memory.data(192, 64);
 let rangeCount: u32 = 0;
 
 function range(at: usize, size: usize): void {

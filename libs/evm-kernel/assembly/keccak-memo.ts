@@ -6,7 +6,7 @@ import { MEMO, MEMO_TAGS, memoMask } from "./bounds";
 import { hashKey } from "./secret";
 import { copy, reverse } from "./u256";
 
-const STATE = memory.data(200, 16);
+const STATE = memory.data(200, 64);
 const DIGEST: usize = 64;
 
 /** One block: 64 bytes at `at`. */

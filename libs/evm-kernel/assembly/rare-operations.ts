@@ -18,7 +18,7 @@ import { accountGas, staticGas } from "./state-operations";
 import { traceMemory } from "./tracing";
 import { add, isZero, saturated, zero } from "./u256";
 
-const WORD = memory.data(32, 16);
+const WORD = memory.data(32, 64);
 
 export function extcodecopy(frame: usize): i32 {
   const sp = <usize>load<u32>(frame, FRAME_SP);

@@ -8,15 +8,16 @@ export const A_LOADED: usize = 24; // u32, LOADED_*: values that are at hand
 export const A_STAMP: usize = 28; // u32
 export const A_TX: usize = 32; // u32, bits below
 export const A_KINDS: usize = 36; // u8 each: declared kind of balance, nonce, code
-export const A_ENTRY: usize = 40; // u32, code entry of the code as it stands, 0: not resolved
+export const A_ENTRY: usize = 40; // u32, code entry of the code as it stands, 0: not resolved; NO_CODE tells that there is none
 export const A_WIPES: usize = 44; // u32
 export const A_NONCE: usize = 48; // u64
 export const A_NONCE0: usize = 56; // u64
 export const A_BALANCE: usize = 64; // word
 export const A_BALANCE0: usize = 96;
 export const A_CODE: usize = 128; // code word as the host has it: flags 1, incarnation 3, hash 28
-export const A_CODE0: usize = 160;
-export const A_DELTA: usize = 192; // word: ether added without looking
+export const A_CODE0: usize = 160; // once CODE_KEPT
+/** Word: ether added without looking. Shares its place with the original, which is there once the balance is KNOWN. */
+export const A_DELTA: usize = A_BALANCE0;
 
 export const LOADED_BALANCE: u32 = 1;
 export const LOADED_NONCE: u32 = 2;
@@ -42,6 +43,8 @@ export const EXISTS: u32 = 4096;
 export const WIPED: u32 = 8192;
 /** A_DELTA holds something. */
 export const HAS_DELTA: u32 = 32768;
+/** A_CODE0 holds the original: the code word was written. Before, it is A_CODE. */
+export const CODE_KEPT: u32 = 65536;
 /** EIP-6780: created in this transaction (reverts with the frame that created it). */
 export const NEW: u32 = 16384;
 

@@ -1,6 +1,6 @@
 // What an execution did to state, as packed columns in the region of EVM memory, which is free by then.
 import { MEMORY, reach, RESULT, TOUCHED_ACCOUNTS, TOUCHED_SLOTS } from "./bounds";
-import { isCodeless } from "./accounts";
+import { firstCode, isCodeless } from "./accounts";
 import { touchedAccountsEnd, touchedSlotsEnd } from "./execution";
 import {
   RESULT_ACCESS_COUNT, RESULT_ACCESS_KINDS, RESULT_ACCESSES, RESULT_CODE_COUNT, RESULT_CODES, RESULT_DELTA_COUNT,
@@ -8,7 +8,7 @@ import {
 } from "./layout";
 import { putAddress, putSlotKey } from "./misses";
 import {
-  A_BALANCE, A_BALANCE0, A_CODE, A_CODE0, A_DELTA, A_ENTRY, A_NONCE, A_NONCE0, A_TX, BLOCK_HASH, CREATED, EXISTS,
+  A_BALANCE, A_BALANCE0, A_CODE, A_DELTA, A_ENTRY, A_NONCE, A_NONCE0, A_TX, BLOCK_HASH, CREATED, EXISTS,
   HAS_DELTA, KNOWN_BALANCE, KNOWN_CODE, KNOWN_NONCE, LISTED, S_ACCOUNT, S_FIRST, S_INCARNATION, S_TX, S_VALUE, SETTLED, SLOT_READ,
   SLOT_TRIED, TRANSIENT, TRIED_BALANCE, TRIED_CODE, TRIED_DELTA, TRIED_NONCE, WIPED,
 } from "./records";
@@ -21,7 +21,7 @@ const D: u32 = 3;
 const X: u32 = 5;
 const KEY_BYTES: usize = 56;
 
-const FINAL = memory.data(32, 16);
+const FINAL = memory.data(32, 64);
 
 let accessKeys: usize = 0;
 let accessKinds: usize = 0;
@@ -109,7 +109,7 @@ function collectAccount(account: usize, attempts: bool): void {
     field(1, account, changed, attempts && (tx & TRIED_NONCE) != 0, W);
   }
   if (tx & KNOWN_CODE) {
-    const first = account + A_CODE0;
+    const first = firstCode(account);
     finalCodeWord(account, FINAL);
     const changed = !equals(FINAL, first);
     if (changed) copy(FINAL, writeWords + 32 * writeCount);

@@ -1,6 +1,6 @@
 // The end of a transaction: refunds, the sender's change, the beneficiary's fee, and accounts that are removed.
 import {
-  accountOf, addDelta, exists, isCodeless, knowBalance, knowCode, knowNonce, setBalance, setCode,
+  accountOf, addDelta, exists, firstCode, hasNoHash, isCodeless, knowBalance, knowCode, knowNonce, setBalance, setCode,
   setExists, setNonce, touch,
 } from "./accounts";
 import { BLOCK, INPUT, RESULT, RETURNS, TOUCHED_ACCOUNTS } from "./bounds";
@@ -19,14 +19,14 @@ import {
 import { LOGS } from "./bounds";
 import { putAddress } from "./misses";
 import {
-  A_BALANCE, A_CODE, A_CODE0, A_DELTA, A_NONCE, A_TX, DESTROYED, EXISTS, HAS_DELTA, NEW, SETTLED, TOUCHED, WIPED,
+  A_BALANCE, A_CODE, A_DELTA, A_NONCE, A_TX, DESTROYED, EXISTS, HAS_DELTA, NEW, SETTLED, TOUCHED, WIPED,
 } from "./records";
 import { cancun, eip158, london, maxRefundQuotient } from "./rules";
 import { sender, PAID, PAID_ALL } from "./transaction";
 import { add, copy, isZero, less, mulSmall, reverse, sub, zero } from "./u256";
 
-const WORD = memory.data(32, 16);
-const FEE = memory.data(32, 16);
+const WORD = memory.data(32, 64);
+const FEE = memory.data(32, 64);
 
 function beneficiary(): usize {
   return accountOf(
@@ -118,9 +118,8 @@ function remove(account: usize): bool {
   zero(WORD);
   setBalance(account, WORD);
   setNonce(account, 0);
-  const first = account + A_CODE0;
-  const hadCode =
-    (load<u64>(first, 4) | load<u64>(first, 12) | load<u64>(first, 20) | <u64>load<u32>(first, 28)) != 0;
+  const first = firstCode(account);
+  const hadCode = !hasNoHash(first);
   const hadStorage = hadCode || (load<u8>(first) & 2) != 0;
   const incarnation = bswap<u32>(load<u32>(first)) & 0xffffff;
   setCode(account, 0, incarnation + u32(hadStorage), NO_CODE, 0);

@@ -160,7 +160,7 @@ export function extcodehash(frame: usize, address: usize, out: usize, gas: i64):
   return gas;
 }
 
-const NUMBER = memory.data(32, 16);
+const NUMBER = memory.data(32, 64);
 
 export function blockhash(frame: usize, number: usize, out: usize, gas: i64): i64 {
   gas -= staticGas(0x40);

@@ -32,7 +32,7 @@ export const FAILED_PRECOMPILE: u32 = 15;
 
 const RECORD: usize = 64;
 const BUFFER_BYTES: usize = 1 << 16;
-const BUFFER = memory.data(65536, 16);
+const BUFFER = memory.data(65536, 64);
 let used: usize = 0;
 let wantsMemory: bool = false;
 

@@ -1,7 +1,7 @@
 // A whole transaction, step by step. Each step first makes known what it needs and only then changes anything, so that
 // it can be begun again after a miss.
 import {
-  accountOf, addDelta, codeOf, exists, isCodeless, knowBalance, knowCode, knowNonce, setBalance, setExists, setNonce, touch,
+  accountOf, addDelta, codeOf, exists, fetchAccount, isCodeless, knowBalance, knowCode, knowNonce, setBalance, setExists, setNonce, touch,
 } from "./accounts";
 import { applyAuthorizations } from "./authorizations";
 import { BLOCK, INPUT, RESULT, RETURNS } from "./bounds";
@@ -44,14 +44,14 @@ export const PHASE_DONE: u32 = 5;
 const BLOB_GAS: u64 = 131072;
 
 /** Wei taken from the sender for gas; and u32 1 behind it when it was all that is due. Saved with the execution. */
-export const PAID = memory.data(48, 16);
+export const PAID = memory.data(48, 64);
 export const PAID_ALL: usize = 32;
 
-const VALUE = memory.data(32, 16);
-const MAX_FEE = memory.data(32, 16);
-const PRIORITY = memory.data(32, 16);
-const A = memory.data(32, 16);
-const B = memory.data(32, 16);
+const VALUE = memory.data(32, 64);
+const MAX_FEE = memory.data(32, 64);
+const PRIORITY = memory.data(32, 64);
+const A = memory.data(32, 64);
+const B = memory.data(32, 64);
 
 // Places in REASONS of src/reasons.ts.
 const NONCE_TOO_LOW: u32 = 1;
@@ -83,6 +83,12 @@ function refuse(outcome: u32, reason: u32): i32 {
 @inline
 export function accountAtBytes(at: usize): usize {
   return accountOf(
+    bswap<u64>(load<u64>(at, 12)), bswap<u64>(load<u64>(at, 4)), <u64>bswap<u32>(load<u32>(at)),
+  );
+}
+
+function fetchAtBytes(at: usize): void {
+  fetchAccount(
     bswap<u64>(load<u64>(at, 12)), bswap<u64>(load<u64>(at, 4)), <u64>bswap<u32>(load<u32>(at)),
   );
 }
@@ -351,11 +357,13 @@ function addressAt(bytes: usize, out: usize): void {
 }
 
 function launchCall(gas: i64): i32 {
-  const target = accountAtBytes(INPUT + TX_TO);
   const to = INPUT + TX_TO;
+  const moves = !isZero(VALUE);
+  // The other account of the transfer, which is looked up next.
+  if (moves) fetchAtBytes(INPUT + TX_SENDER);
+  const target = accountAtBytes(to);
   const low = bswap<u64>(load<u64>(to, 12));
   const precompile = isPrecompile(low, load<u64>(to, 4), <u64>load<u32>(to));
-  const moves = !isZero(VALUE);
   let entry = NO_CODE;
   let delegate: usize = 0;
   let blind = false;

@@ -206,13 +206,13 @@ export function mul(a: usize, b: usize, out: usize): void {
 // ---- Division: Knuth's algorithm D (TAOCP 4.3.1) over 32-bit digits in scratch memory --------------------------------
 
 /** Numerator of up to 16 digits and one more for normalisation. */
-const NUMERATOR = memory.data(80, 16);
-const DENOMINATOR = memory.data(48, 16);
-const QUOTIENT = memory.data(80, 16);
+const NUMERATOR = memory.data(80, 64);
+const DENOMINATOR = memory.data(48, 64);
+const QUOTIENT = memory.data(80, 64);
 /** Product of two words, as 16 digits. */
-const PRODUCT = memory.data(64, 16);
-const A = memory.data(32, 16);
-const B = memory.data(32, 16);
+const PRODUCT = memory.data(64, 64);
+const A = memory.data(32, 64);
+const B = memory.data(32, 64);
 
 /** Significant 32-bit digits of `digits` at `at`. */
 function significant(at: usize, digits: i32): i32 {
@@ -520,7 +520,7 @@ export function byteAt(index: usize, a: usize, out: usize): void {
 }
 
 /** Three limbs of zeros (or of the sign) before and behind the word, so that shifts by whole limbs are loads. */
-const WINDOW = memory.data(112, 16);
+const WINDOW = memory.data(112, 64);
 
 export function shl(shift: usize, a: usize, out: usize): void {
   const n = saturated(shift);
