@@ -42,7 +42,7 @@ export function conformanceCommand(): Command {
     )
     .option("--fork <name>", "only the cases of this fork")
     .option("--jobs <n>", "threads", wholeNumber(1, 64), 1)
-    .option("--timeout <s>", "for one case; a case that takes longer has failed", wholeNumber(1), 120)
+    .option("--timeout <s>", "for one case; a case that takes longer has failed", wholeNumber(1), 300)
     .addHelpText(
       "after",
       `
