@@ -53,6 +53,10 @@ const SMALL_FRAME = 1 / 4;
 const SMALL_FRAME_AGES = 3;
 /** Span over which packed transactions are counted, to tell a trickle from a stream. */
 const PACKING_SPAN_MS = 250;
+/** A frame of which this part blocks later transactions of its senders gains more by leaving than by filling up. */
+const BLOCKING_SHARE = 1 / 8;
+/** So many full frames in flight keep every service busy: nothing is ejected for blocked senders' sake beyond. */
+const BUSY_FRAMES = 6;
 const EMPTY_TRACE = new Uint8Array(0);
 
 /** What a framer begins with: the block that all shards have, and what its record says. */
@@ -126,6 +130,7 @@ export class FramerStats {
   ejectedConflict = 0;
   ejectedAge = 0;
   ejectedIdle = 0;
+  ejectedBlocked = 0;
   ejectedBoundary = 0;
   included = 0;
   returned = 0;
@@ -395,16 +400,39 @@ export class Framer {
         this.placed++;
         this.place(row);
       }
-      if (this.congested || frames.size === 0 || pool.inFlight >= options.idleTransactions) return;
-      // Where many more come, frames fill soon, and a message costs everybody the same whatever is in it.
-      if (this.placed + this.placedBefore >= options.idleTransactions) return;
-      // The pipeline is idle: waiting would only add latency.
-      for (let f = 0; f < frames.count; f++)
-        if (frames.lengthOf(f) > 0) {
-          this.stats.ejectedIdle++;
-          this.eject(f);
-        }
+      if (this.congested || frames.size === 0) return;
+      if (this.isIdle) this.ejectIdle();
+      else if (this.isBlocked) {
+        this.stats.ejectedBlocked++;
+        this.eject(frames.packer.largest());
+      } else return;
     }
+  }
+
+  /** The pipeline is idle, and few come: waiting would only add latency. */
+  private get isIdle(): boolean {
+    const { idleTransactions } = this.options;
+    // Where many come, frames fill soon, and a message costs everybody the same whatever is in it.
+    return this.pool.inFlight < idleTransactions && this.placed + this.placedBefore < idleTransactions;
+  }
+
+  private ejectIdle(): void {
+    const { frames } = this;
+    for (let f = 0; f < frames.count; f++)
+      if (frames.lengthOf(f) > 0) {
+        this.stats.ejectedIdle++;
+        this.eject(f);
+      }
+  }
+
+  /** A frame holds one transaction of a sender: busy senders advance by as many as frames are ejected. */
+  private get isBlocked(): boolean {
+    const { pool, options, frames } = this;
+    return (
+      pool.blockedSenders > 0 &&
+      pool.blockedSenders >= frames.size * BLOCKING_SHARE &&
+      pool.inFlight < options.frameTransactions * BUSY_FRAMES
+    );
   }
 
   private touchesBeneficiary(row: number): boolean {

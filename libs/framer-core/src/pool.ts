@@ -41,6 +41,8 @@ export class Pool {
   readonly unknown: number[] = [];
   pending = 0;
   inFlight = 0;
+  /** Senders with pending transactions behind one that is in an open frame: its ejection frees them. */
+  blockedSenders = 0;
   /** Pending ones of senders with a gap or a fee that is too low. */
   waiting = 0;
   /** Base fee of the last completed block, wei (saturated like the fee caps). */
@@ -200,7 +202,8 @@ export class Pool {
       if (before < 0) accounts.i32[(account << 4) + HEAD] = row;
       else slab.next[before] = row;
     }
-    accounts.i32[(account << 4) + COUNT]!++;
+    if (++accounts.i32[(account << 4) + COUNT]! === 1 && accounts.i32[(account << 4) + OPEN]! >= 0)
+      this.blockedSenders++;
     this.pending++;
     if ((accounts.i32[(account << 4) + FLAGS]! & (gapped | parked)) !== 0) this.waiting++;
     slab.state[row] = RowState.pending;
@@ -220,7 +223,8 @@ export class Pool {
     if (before < 0) accounts.i32[(account << 4) + HEAD] = slab.next[row]!;
     else slab.next[before] = slab.next[row]!;
     if (accounts.i32[(account << 4) + TAIL] === row) accounts.i32[(account << 4) + TAIL] = before;
-    accounts.i32[(account << 4) + COUNT]!--;
+    if (--accounts.i32[(account << 4) + COUNT]! === 0 && accounts.i32[(account << 4) + OPEN]! >= 0)
+      this.blockedSenders--;
     this.pending--;
     if ((accounts.i32[(account << 4) + FLAGS]! & (gapped | parked)) !== 0) this.waiting--;
     const older = slab.older[row]!;
@@ -356,14 +360,20 @@ export class Pool {
   /** Row goes into an open frame (or straight into one of its own). */
   take(row: number): void {
     this.unlink(row);
-    this.slab.state[row] = RowState.open;
-    this.accounts.i32[(this.slab.account[row]! << 4) + OPEN] = row;
+    const { accounts, slab } = this;
+    const account = slab.account[row]!;
+    slab.state[row] = RowState.open;
+    accounts.i32[(account << 4) + OPEN] = row;
+    if (accounts.i32[(account << 4) + COUNT]! > 0) this.blockedSenders++;
   }
 
   /** Row has got its seq in a frame of `block`. */
   framed(row: number, block: number): void {
     const { accounts, slab } = this;
     const account = slab.account[row]!;
+    // A row of an earlier life was never open here.
+    if (accounts.i32[(account << 4) + OPEN] === row && accounts.i32[(account << 4) + COUNT]! > 0)
+      this.blockedSenders--;
     accounts.i32[(account << 4) + OPEN] = -1;
     accounts.f64[(account << 3) + NEXT] = slab.nonce[row]! + 1;
     accounts.i32[(account << 4) + IN_FLIGHT]!++;

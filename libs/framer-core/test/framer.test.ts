@@ -220,4 +220,21 @@ describe("framer", () => {
     expect(sizes.reduce((a, b) => a + b, 0)).toBe(20);
     expect(Math.max(...sizes)).toBe(4);
   });
+
+  it("does not let busy senders wait for the age of frames", () => {
+    const model = new ClusterModel({ idleTransactions: 1, frameAgeMs: 10_000 });
+    const busy = Array.from({ length: 10 }, (_, sender) =>
+      Array.from({ length: 30 }, (_, nonce) => ({ sender: sender + 1, nonce, to: 100 + sender })),
+    ).flat();
+    feed(model, 1, busy);
+    // Time stands still: neither age nor a block boundary ejects anything.
+    for (let i = 0; i < 1000 && model.step(i); i++);
+    const { stats, pool } = model.framer;
+    expect(stats.ejectedAge + stats.ejectedBoundary).toBe(0);
+    expect(stats.framedTransactions).toBe(300 - 10);
+    expect(pool.blockedSenders).toBe(0);
+    model.settle(0);
+    expect(outcomesOf(model).size).toBe(300);
+    expect(pool.blockedSenders).toBe(0);
+  });
 });

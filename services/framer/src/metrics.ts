@@ -77,6 +77,11 @@ export function defineFramerMetrics(
       "Ejected because the pipeline was idle.",
       (g) => g.framer.stats.ejectedIdle,
     ),
+    blocked: counter(
+      "ejected_blocked_frames",
+      "Ejected because later transactions of its senders waited.",
+      (g) => g.framer.stats.ejectedBlocked,
+    ),
     boundary: counter(
       "ejected_boundary_frames",
       "Ejected at a block boundary.",
