@@ -13,7 +13,11 @@ export class CompiledEngine {
   /** Codes that stayed with the interpreter, by reason. */
   readonly refused: Record<string, number> = {};
   private readonly compiler: Compiler;
-  private readonly excused = new Map<number, string>();
+  /** Entries of codes that exceed a budget, of the kernel's epoch `epoch`. */
+  private readonly excused = new Set<number>();
+  private epoch = 0;
+  /** Initcode of the case that runs exceeds a budget. */
+  private isInitcodeExcused = false;
   private fault: string | undefined;
   private gasBefore = 0n;
 
@@ -30,6 +34,9 @@ export class CompiledEngine {
   }
 
   private force(...[entry, rules]: Parameters<Compiler["force"]>): void {
+    const { kernel } = this.engine;
+    if (this.epoch !== kernel.codeEpoch) this.excused.clear();
+    this.epoch = kernel.codeEpoch;
     const outcome = this.compiler.force(entry, rules);
     if (outcome.compiled) {
       this.excused.delete(entry);
@@ -38,24 +45,29 @@ export class CompiledEngine {
     const { reason, message } = outcome;
     this.refused[reason] = (this.refused[reason] ?? 0) + 1;
     if (FAULTS.has(reason)) this.fault ??= `the compiler failed: ${reason}: ${message}`;
-    else this.excused.set(entry, reason);
+    else if (kernel.isInitcode(entry)) this.isInitcodeExcused = true;
+    else this.excused.add(entry);
   }
 
   /** Whether no code was interpreted but those that exceed a budget. */
   private onlyExcused(): boolean {
     const { kernel } = this.engine;
-    return kernel.codes().every(({ entry, interpreted }) => interpreted === 0 || this.excused.has(entry));
+    return (
+      this.excused.size > 0 &&
+      kernel.codes().every(({ entry, interpreted }) => interpreted === 0 || this.excused.has(entry))
+    );
   }
 
   /** Why the case that has just run does not count as compiled; undefined when it does. */
   objection(): string | undefined {
-    const { fault } = this;
+    const { fault, isInitcodeExcused } = this;
     this.fault = undefined;
+    this.isInitcodeExcused = false;
     const gas = this.engine.kernel.interpretedGas();
     const interpreted = gas - this.gasBefore;
     this.gasBefore = gas;
     if (fault !== undefined) return fault;
-    if (interpreted === 0n || (this.excused.size > 0 && this.onlyExcused())) return undefined;
+    if (interpreted === 0n || isInitcodeExcused || this.onlyExcused()) return undefined;
     return `${interpreted} gas was interpreted`;
   }
 }

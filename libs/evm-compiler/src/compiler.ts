@@ -18,8 +18,6 @@ import { wasmApi } from "./wasm/web-assembly.ts";
 
 /** What is known of one entry of the kernel. */
 interface EntryRecord {
-  /** To notice that the kernel has forgotten all code and gives out entries anew. */
-  readonly hash: Uint8Array;
   readonly code: Uint8Array;
   /** By fork. */
   readonly modules: Map<string, ModuleRecord>;
@@ -40,7 +38,10 @@ class KernelCompiler implements Compiler {
   readonly #modules: ModuleCache;
   readonly #entries = new Map<number, EntryRecord>();
   readonly #optimise: boolean;
-  #polls = 0;
+  /** Counts looks at the kernel and forced codes: what was used last is what has the highest count. */
+  #clock = 0;
+  /** The kernel's epoch that the entries are of. */
+  #epoch = 0;
 
   constructor(options: CompilerOptions) {
     this.#kernel = options.kernel;
@@ -54,18 +55,17 @@ class KernelCompiler implements Compiler {
   }
 
   poll(rules: BlockRules): void {
-    this.#polls++;
+    this.#keepUp();
     for (const stats of this.#kernel.codes()) {
       const known = this.#entries.get(stats.entry);
-      const isCurrent = known !== undefined && sameBytes(known.hash, stats.hash);
       if (stats.compiled) {
-        if (isCurrent) this.#noteUse(known, stats, rules);
+        if (known !== undefined) this.#noteUse(known, stats, rules);
         continue;
       }
-      const calls = stats.calls + (isCurrent ? known.extraCalls : 0);
-      const gas = stats.gas + (isCurrent ? known.extraGas : 0);
+      const calls = stats.calls + (known?.extraCalls ?? 0);
+      const gas = stats.gas + (known?.extraGas ?? 0);
       if (calls < this.#policy.calls && gas < this.#policy.gas) continue;
-      this.#promote(stats.entry, isCurrent ? known : this.#learn(stats), rules);
+      this.#promote(stats.entry, known ?? this.#learn(stats.entry), rules);
     }
     this.#modules.evict((record) => this.#uninstall(record));
   }
@@ -82,7 +82,8 @@ class KernelCompiler implements Compiler {
   }
 
   force(entry: number, rules: BlockRules): ForceOutcome {
-    const known = this.#learnEntry(entry);
+    this.#keepUp();
+    const known = this.#entries.get(entry) ?? this.#learn(entry);
     const record = this.#recordOf(known, rules);
     if (record.state === "fallback") return fallen(record);
     if (record.module === undefined) {
@@ -97,11 +98,13 @@ class KernelCompiler implements Compiler {
       this.#settle(record, { ...emitted, module, wasmBytes: emitted.bytes.length, optimiseMs });
     }
     this.#install(entry, record);
+    this.#modules.evict((old) => this.#uninstall(old));
     return { compiled: true };
   }
 
   forceInBackground(entry: number, rules: BlockRules): Promise<ForceOutcome> {
-    const known = this.#learnEntry(entry);
+    this.#keepUp();
+    const known = this.#entries.get(entry) ?? this.#learn(entry);
     const record = this.#recordOf(known, rules);
     if (record.state === "fallback") return Promise.resolve(fallen(record));
     if (this.#background === undefined || record.module !== undefined) {
@@ -110,11 +113,9 @@ class KernelCompiler implements Compiler {
     return new Promise((resolve) => {
       const accepted = this.#background!.add(known.code, rules, (result) => {
         this.#settle(record, result);
-        if (!result.ok) resolve(fallen(record));
-        else {
-          this.#install(entry, record);
-          resolve({ compiled: true });
-        }
+        // Meanwhile the kernel may have forgotten what the entry was.
+        if (result.ok) resolve(this.force(this.#kernel.addCode(known.code), rules));
+        else resolve(fallen(record));
       });
       if (!accepted) resolve(this.force(entry, rules));
     });
@@ -159,14 +160,14 @@ class KernelCompiler implements Compiler {
     record.emitMs = result.emitMs;
     record.optimiseMs = result.optimiseMs;
     if (record.module === undefined) this.#modules.keep(record, result.module);
-    record.lastUsed = this.#polls;
+    record.lastUsed = this.#clock;
   }
 
   #install(entry: number, record: ModuleRecord): void {
     record.run ??= new wasmApi.Instance(record.module!, this.#kernel.imports).exports["run"];
     this.#kernel.install(entry, record.run);
-    record.entries.add(entry);
-    record.lastUsed = this.#polls;
+    if (!this.#kernel.isInitcode(entry)) record.entries.add(entry);
+    record.lastUsed = this.#clock;
   }
 
   #uninstall(record: ModuleRecord): boolean {
@@ -179,42 +180,35 @@ class KernelCompiler implements Compiler {
     if (stats.gas === known.lastGas) return;
     known.lastGas = stats.gas;
     const record = known.modules.get(rules.fork);
-    if (record !== undefined) record.lastUsed = this.#polls;
+    if (record !== undefined) record.lastUsed = this.#clock;
   }
 
-  #learn(stats: CodeStats): EntryRecord {
+  /** Advances the clock; where the kernel has forgotten all codes and gives out entries anew, forgets them too. */
+  #keepUp(): void {
+    this.#clock++;
+    if (this.#epoch === this.#kernel.codeEpoch) return;
+    this.#epoch = this.#kernel.codeEpoch;
+    this.#entries.clear();
+    for (const record of this.#modules.values()) record.entries.clear();
+  }
+
+  /** The record of an entry; that of initcode is not kept, as its place is soon another's. */
+  #learn(entry: number): EntryRecord {
     const record: EntryRecord = {
-      hash: stats.hash.slice(),
-      code: this.#kernel.codeOf(stats.entry).slice(),
+      code: this.#kernel.codeOf(entry).slice(),
       modules: new Map(),
       extraCalls: 0,
       extraGas: 0,
       lastGas: 0,
     };
-    this.#entries.set(stats.entry, record);
-    return record;
-  }
-
-  /** For entries that may not be among the codes: initcode while it runs. */
-  #learnEntry(entry: number): EntryRecord {
-    const code = this.#kernel.codeOf(entry);
-    const known = this.#entries.get(entry);
-    if (known !== undefined && sameBytes(known.code, code)) return known;
-    const record: EntryRecord = {
-      hash: NO_HASH,
-      code: code.slice(),
-      modules: new Map(),
-      extraCalls: 0,
-      extraGas: 0,
-      lastGas: 0,
-    };
-    this.#entries.set(entry, record);
+    if (!this.#kernel.isInitcode(entry)) this.#entries.set(entry, record);
     return record;
   }
 
   #recordOf(known: EntryRecord, rules: BlockRules): ModuleRecord {
     let record = known.modules.get(rules.fork);
-    if (record !== undefined) return record;
+    // One that the cache has forgotten would not be counted, nor evicted.
+    if (record !== undefined && this.#modules.get(record.key) === record) return record;
     const key = templateKey(known.code, rules);
     record = this.#modules.get(key);
     if (record === undefined) {
@@ -224,7 +218,7 @@ class KernelCompiler implements Compiler {
         codeBytes: known.code.length,
         state: "evicted",
         entries: new Set(),
-        lastUsed: this.#polls,
+        lastUsed: this.#clock,
       };
       this.#modules.add(record);
     }
@@ -233,7 +227,6 @@ class KernelCompiler implements Compiler {
   }
 }
 
-const NO_HASH = new Uint8Array(0);
 const FIRST_FORK = forkIndex("berlin");
 
 const fallen = (record: ModuleRecord): ForceOutcome => ({
@@ -241,10 +234,6 @@ const fallen = (record: ModuleRecord): ForceOutcome => ({
   reason: record.reason ?? "crash",
   message: record.message ?? "",
 });
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && Buffer.compare(a, b) === 0;
-}
 
 /** The fields that have a value. */
 function defined<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {

@@ -89,6 +89,42 @@ describe("tier-up", () => {
   });
 });
 
+describe("bounds without a look at the kernel", () => {
+  it("hold while codes are forced one after the other", () => {
+    const { machine, compiler } = setUp({ policy: { maxModules: 3 } });
+    for (let i = 1n; i <= 20n; i++) {
+      // A constant of three bytes is part of the template: each code has a module of its own.
+      const code = Uint8Array.from([0x62, 1, 2, Number(i), 0x60, 0, 0x52, 0x60, 0x20, 0x60, 0, 0xf3]);
+      expect(compiler.force(machine.kernel.addCode(code), machine.rules)).toEqual({ compiled: true });
+    }
+    expect(compiler.stats().filter(({ state }) => state === "ready")).toHaveLength(3);
+    expect(machine.kernel.codes().filter(({ compiled }) => compiled)).toHaveLength(3);
+  });
+
+  it("hold when the kernel has forgotten all codes: what stands at an old entry is left alone", () => {
+    const machine = new Machine("cancun", { codeBytes: 1 << 20 });
+    const { kernel, rules } = machine;
+    const compiler = createCompiler({ kernel, background: false, policy: { maxModules: 1 } });
+    open.push(compiler);
+    const large = (fill: number): Uint8Array => new Uint8Array(24_000).fill(fill);
+    kernel.addCode(Uint8Array.of(0x5b));
+    const old = kernel.addCode(token.runtime);
+    expect(compiler.force(old, rules)).toEqual({ compiled: true });
+    for (let fill = 0; kernel.codeEpoch === 0; fill++) {
+      kernel.addCode(large(fill));
+      kernel.beginCall(call(new Uint8Array(0)));
+    }
+    const covering = large(0x5b);
+    const entry = kernel.addCode(covering);
+    const other = kernel.addCode(returningConstant(3n ** 100n));
+    expect(entry).toBeLessThan(old);
+    expect(compiler.force(other, rules)).toEqual({ compiled: true });
+    expect(compiler.stats().map(({ state }) => state)).toEqual(["evicted", "ready"]);
+    expect(Buffer.compare(kernel.codeOf(entry), covering)).toBe(0);
+    expect(compiler.installed(other)).toBe(true);
+  });
+});
+
 describe("frames under way", () => {
   it("keep the function that they began with, whatever is evicted and installed meanwhile", () => {
     const { machine, compiler } = setUp({ policy: { maxModules: 1, calls: 1_000_000 } });

@@ -59,9 +59,13 @@ class WasmKernel implements Kernel {
   private readonly inputAt: number;
   private readonly inputEnd: number;
   private readonly blockAt: number;
-  private readonly freeIndices: number[] = [];
-  /** Of functions for initcode, whose entries end with their frames. */
-  private readonly retiredIndices: number[] = [];
+  /** Places in the table of functions: of those in charge, by the entry of their code... */
+  private readonly functions = new Map<number, number>();
+  /** ... of those in charge no more, which frames under way may still run... */
+  private retiredPlaces: number[] = [];
+  /** ... and empty ones. */
+  private readonly freePlaces: number[] = [];
+  private epoch = 0;
 
   constructor(options: KernelOptions) {
     this.options = options;
@@ -174,7 +178,7 @@ class WasmKernel implements Kernel {
     this.refresh();
     if (this.saved === 0 && this.exports.codeBytesUsed() > this.codeLimit - this.codeLimit / 4)
       this.forgetCodes();
-    if (this.saved === 0) this.freeIndices.push(...this.retiredIndices.splice(0));
+    if (this.saved === 0 && this.retiredPlaces.length > 0) this.freeRetired();
     this.exports.begin();
     if (this.options.trace !== undefined) this.exports.startTrace(this.options.trace.memory);
     this.collected = 0;
@@ -183,8 +187,27 @@ class WasmKernel implements Kernel {
   /** Drops all codes with their compiled functions; records of resident state resolve theirs anew. */
   private forgetCodes(): void {
     if (this.options.missing === "zero") return;
-    for (const { entry } of this.codes()) this.uninstall(entry);
+    for (const place of this.functions.values()) this.retiredPlaces.push(place);
+    this.functions.clear();
     this.exports.forgetCodes();
+    this.epoch++;
+  }
+
+  /** Nothing is under way: functions that are in charge no more are let go. */
+  private freeRetired(): void {
+    for (const place of this.retiredPlaces) {
+      this.exports.table.set(place, null);
+      this.freePlaces.push(place);
+    }
+    this.retiredPlaces = [];
+  }
+
+  get codeEpoch(): number {
+    return this.epoch;
+  }
+
+  isInitcode(entry: number): boolean {
+    return this.exports.isTemporary(entry) !== 0;
   }
 
   begin(transaction: ExecutableTransaction, options: BeginOptions = {}): void {
@@ -395,21 +418,31 @@ class WasmKernel implements Kernel {
   install(entry: number, compiled: unknown): void {
     if (!this.exports.ready(entry)) throw new KernelError("memory", "the kernel's code region is full");
     const { table } = this.exports;
+    const place = this.freePlaces.pop() ?? table.grow(1);
+    table.set(place, compiled);
+    this.retire(entry);
+    // The entry of initcode ends with its frame.
+    if (this.isInitcode(entry)) this.retiredPlaces.push(place);
+    else this.functions.set(entry, place);
     this.refresh();
-    const old = this.view.getUint32(entry + L.CODE_FUNCTION, true);
-    const index = old !== 0 ? old : (this.freeIndices.pop() ?? table.grow(1));
-    table.set(index, compiled);
-    if (old === 0 && this.exports.isTemporary(entry)) this.retiredIndices.push(index);
-    this.view.setUint32(entry + L.CODE_FUNCTION, index, true);
+    this.view.setUint32(entry + L.CODE_FUNCTION, place, true);
   }
 
   uninstall(entry: number): void {
+    if (!this.retire(entry)) return;
     this.refresh();
-    const index = this.view.getUint32(entry + L.CODE_FUNCTION, true);
-    if (index === 0) return;
     this.view.setUint32(entry + L.CODE_FUNCTION, 0, true);
-    // Frames under way, in memory or saved, may still name the index: it is reused once nothing is under way.
-    this.retiredIndices.push(index);
+    // Whoever prepares codes is asked again.
+    if (this.options.prepare !== undefined) this.view.setUint32(entry + L.CODE_RULES, 0, true);
+  }
+
+  /** Takes the function from a code. False when it had none. */
+  private retire(entry: number): boolean {
+    const place = this.functions.get(entry);
+    if (place === undefined) return false;
+    this.functions.delete(entry);
+    this.retiredPlaces.push(place);
+    return true;
   }
 
   codes(): CodeStats[] {

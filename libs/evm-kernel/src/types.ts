@@ -207,8 +207,12 @@ export interface Kernel {
 
   /** Puts a compiled function in charge of a code under the current rules. Frames under way keep their tier. */
   install(entry: number, compiled: unknown): void;
-  /** Sends a code back to the interpreter. */
+  /** Sends a code back to the interpreter. Frames under way keep their tier. */
   uninstall(entry: number): void;
+  /** How often all codes were forgotten: entries of another epoch name nothing any more. */
+  readonly codeEpoch: number;
+  /** Whether an entry is of initcode, which ends with its frame. */
+  isInitcode(entry: number): boolean;
   codes(): CodeStats[];
   /** Gas that the interpreter has used since the kernel was made: none where all code is compiled. */
   interpretedGas(): bigint;

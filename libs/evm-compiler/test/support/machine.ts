@@ -62,7 +62,10 @@ export class Machine {
   suspensions = 0;
   #compiled = false;
 
-  constructor(fork: Fork, options: { budgets?: Partial<CompilerBudgets>; resident?: boolean } = {}) {
+  constructor(
+    fork: Fork,
+    options: { budgets?: Partial<CompilerBudgets>; resident?: boolean; codeBytes?: number } = {},
+  ) {
     this.rules = createBlockRules(fork, 1);
     this.kernel = createKernel({
       missing: options.resident === true ? "zero" : "suspend",
@@ -70,7 +73,7 @@ export class Machine {
       accounts: 4096,
       slots: 16384,
       memoryBytes: 64 << 20,
-      codeBytes: 32 << 20,
+      codeBytes: options.codeBytes ?? 32 << 20,
       prepare: (entry) => {
         if (this.#compiled) this.force(entry);
       },
