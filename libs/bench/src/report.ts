@@ -4,6 +4,8 @@ import { cpus } from "node:os";
 export interface BenchOptions {
   /** Small data and a short run: shows that it works, says nothing of speed. */
   readonly small: boolean;
+  /** Only the parts whose names contain this, in any case; for benchmarks that have `parts`. */
+  readonly only?: string;
 }
 
 export type Better = "higher" | "lower";
@@ -36,9 +38,15 @@ export interface BenchReport {
 
 export interface Bench {
   readonly doc: string;
+  /** Names of what can be run alone. Absent: the benchmark is one whole. */
+  readonly parts?: readonly string[];
   /** `progress` is told each step; results of earlier runs are never taken over. */
   run(options: BenchOptions, progress: (step: string) => void): Promise<BenchReport>;
 }
+
+/** Whether a part of a benchmark is wanted. */
+export const isWanted = (part: string, { only }: BenchOptions): boolean =>
+  only === undefined || part.toLowerCase().includes(only.toLowerCase());
 
 /** A row with its target judged. */
 export function row(

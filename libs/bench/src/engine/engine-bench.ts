@@ -2,7 +2,7 @@
 import { createBlockRules } from "@velarium/chain-rules";
 import type { BlockContext } from "@velarium/engine";
 import { loadFastCurves } from "@velarium/precompiles";
-import { type Bench, type BenchRow, report, row } from "../report.ts";
+import { type Bench, type BenchRow, isWanted, report, row } from "../report.ts";
 import { checkAgreement } from "./agreement.ts";
 import { createBaseline } from "./baseline.ts";
 import { compileRows } from "./compile-bench.ts";
@@ -117,23 +117,34 @@ async function benchWorkload(
   return rowsOf(workload, speeds, share);
 }
 
+const HASH_CHAIN = hashChainProgram.name;
+const TWO_WORKERS = "two workers";
+const COMPILE_TIMES = "compile times";
+
 export const engineBench: Bench = {
   doc: "execution engine: interpreter and compiled code against runCall of @ethereumjs/evm in the same process",
-  async run({ small }, progress) {
+  parts: [...entries(false).map(({ name }) => name), HASH_CHAIN, TWO_WORKERS, COMPILE_TIMES],
+  async run(options, progress) {
+    const { small } = options;
     await loadFastCurves();
     const rows: BenchRow[] = [];
     for (const { name, long, make } of entries(small)) {
+      if (!isWanted(name, options)) continue;
       const leftOut = small && long === true;
       const workload = leftOut ? undefined : make();
       if (workload !== undefined) rows.push(...(await benchWorkload(workload, small, progress)));
       else rows.push(row(name, 0, "×", { detail: leftOut ? "not in a small run" : "no fixtures" }));
     }
-    progress(hashChainProgram.name);
-    rows.push(...hashChainRows(fixtureProgram(hashChainProgram), BENCH_CONTEXT, small));
-    progress("two workers");
-    rows.push(await workersRow(small));
-    progress("compile times");
-    rows.push(...(await compileRows(BENCH_CONTEXT, small)));
-    return report("engine", { small }, rows);
+    const others: [name: string, run: () => BenchRow[] | Promise<BenchRow[]>][] = [
+      [HASH_CHAIN, () => hashChainRows(fixtureProgram(hashChainProgram), BENCH_CONTEXT, small)],
+      [TWO_WORKERS, async () => [await workersRow(small)]],
+      [COMPILE_TIMES, () => compileRows(BENCH_CONTEXT, small)],
+    ];
+    for (const [name, run] of others) {
+      if (!isWanted(name, options)) continue;
+      progress(name);
+      rows.push(...(await run()));
+    }
+    return report("engine", options, rows);
   },
 };

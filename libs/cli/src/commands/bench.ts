@@ -1,5 +1,5 @@
 /** `velarium bench NAME`: benchmarks of parts, with ratios to what they are measured against. */
-import { type BenchReport, benches as partBenches } from "@velarium/bench";
+import { type Bench, type BenchReport, isWanted, benches as partBenches } from "@velarium/bench";
 import { formatNumber, renderPairs, renderTable } from "@velarium/report";
 import { Command } from "commander";
 import { clusterBenches } from "../cluster-bench.ts";
@@ -11,6 +11,15 @@ const benches = { ...partBenches, ...clusterBenches };
 interface BenchFlags {
   readonly json?: boolean;
   readonly small?: boolean;
+  readonly only?: string;
+}
+
+/** Throws UsageError where nothing would run. */
+function checkPart(name: string, bench: Bench, only: string): void {
+  const { parts = [] } = bench;
+  if (parts.length === 0) throw new UsageError(`${name} has no parts to choose from; leave --only out`);
+  if (!parts.some((part) => isWanted(part, { small: false, only })))
+    throw new UsageError(`no part of ${name} has "${only}" in its name; there are ${parts.join(", ")}`);
 }
 
 export function benchCommand(): Command {
@@ -18,9 +27,13 @@ export function benchCommand(): Command {
     .description("run a benchmark; without a name, list them")
     .argument("[name]", Object.keys(benches).join(", "))
     .option("--small", "a short run on small data: shows that it works, not how fast it is")
+    .option(
+      "--only <text>",
+      "only the parts with this in their names, for benchmarks that have parts (engine)",
+    )
     .addHelpText(
       "after",
-      "\nExit code 1 when a target is missed (never with --small).\n\nExamples:\n  velarium bench\n  velarium bench fafo\n  velarium bench state-tree --json",
+      "\nExit code 1 when a target is missed (never with --small).\n\nExamples:\n  velarium bench\n  velarium bench fafo\n  velarium bench state-tree --json\n  velarium bench engine --only swap",
     )
     .action(async (name: string | undefined, flags: BenchFlags) => {
       const out = createOutput(flags.json === true);
@@ -33,7 +46,10 @@ export function benchCommand(): Command {
       const bench = benches[name];
       if (!bench)
         throw new UsageError(`there is no benchmark ${name}; there are ${Object.keys(benches).join(", ")}`);
-      const report = await bench.run({ small: flags.small === true }, (step) => out.note(step));
+      const { only } = flags;
+      if (only !== undefined) checkPart(name, bench, only);
+      const options = { small: flags.small === true, ...(only === undefined ? {} : { only }) };
+      const report = await bench.run(options, (step) => out.note(step));
       out.result(report);
       for (const line of benchReportLines(report)) out.say(line);
       if (!report.small && report.rows.some((row) => row.reached === false))
