@@ -22,6 +22,9 @@ const READ = 0;
 const WRITE = 2;
 const DELTA = 4;
 
+const unknownKind = (access: number, kind: number): ParaBloomError =>
+  new ParaBloomError("kind", `access ${access} has kind ${kind}; frames take R, W, D and P`);
+
 export class ParaBloom implements FramePacker {
   readonly geometry: Geometry;
   size = 0;
@@ -34,6 +37,8 @@ export class ParaBloom implements FramePacker {
   /** Per frame, indices into `rows` of the words in which it has set its bit: each once, so at most 3 * filterBits. */
   private readonly lists: Int32Array[];
   private readonly listLengths: Int32Array;
+  /** Of the transaction at hand: indices into `rows` of what it would set in a frame of the lower half. */
+  private words = new Int32Array(64);
 
   constructor(geometry: Partial<Geometry> = {}) {
     this.geometry = { ...RECOMMENDED_GEOMETRY, ...geometry };
@@ -55,40 +60,10 @@ export class ParaBloom implements FramePacker {
    * hashing, same performance", 2006): ids are keyed hashes already, so their halves are independent.
    */
   tryPlace(hi: Uint32Array, lo: Uint32Array, kinds: Uint8Array, from: number, to: number): number {
-    const rows = this.rows;
-    const rowMask = this.rowMask;
-    const hashes = this.geometry.hashes;
-    let conflict = this.closed0;
-    for (let s = from; s < to; s++) {
-      const kind = kinds[s]!;
-      const step = hi[s]! | 0;
-      let position = lo[s]! | 0;
-      let row = (position & rowMask) << ROW_SHIFT;
-      // Of the three filters only those are looked at that matter to the kind.
-      if (kind === AccessKind.R || kind === AccessKind.P) {
-        let write = rows[row + WRITE]!;
-        let delta = rows[row + DELTA]!;
-        for (let i = 1; i < hashes; i++) {
-          position = (position + step) | 0;
-          row = (position & rowMask) << ROW_SHIFT;
-          write &= rows[row + WRITE]!;
-          delta &= rows[row + DELTA]!;
-        }
-        conflict |= write | delta;
-      } else if (kind === AccessKind.W || kind === AccessKind.D) {
-        let read = rows[row + READ]!;
-        let write = rows[row + WRITE]!;
-        let delta = rows[row + DELTA]!;
-        for (let i = 1; i < hashes; i++) {
-          position = (position + step) | 0;
-          row = (position & rowMask) << ROW_SHIFT;
-          read &= rows[row + READ]!;
-          write &= rows[row + WRITE]!;
-          delta &= rows[row + DELTA]!;
-        }
-        conflict |= read | write | (kind === AccessKind.W ? delta : 0);
-      } else throw new ParaBloomError("kind", `access ${s} has kind ${kind}; frames take R, W, D and P`);
-    }
+    const { hashes } = this.geometry;
+    if (this.words.length < (to - from) * hashes) this.words = new Int32Array(2 * (to - from) * hashes);
+    const conflict =
+      hashes === 2 ? this.lookAtPairs(hi, lo, kinds, from, to) : this.lookAt(hi, lo, kinds, from, to, hashes);
     let frame: number;
     if (conflict !== -1) {
       const free = ~conflict;
@@ -97,8 +72,74 @@ export class ParaBloom implements FramePacker {
       frame = this.freeInUpperHalf(hi, lo, kinds, from, to);
       if (frame < 0) return -1;
     }
-    this.insert(hi, lo, kinds, from, to, frame);
+    this.insert(frame, (to - from) * hashes);
     return frame;
+  }
+
+  /**
+   * Which of frames 0 to 31 conflict, with two hashes; into `words` what an insertion would set there. Of the three
+   * filters only those are looked at that matter to the kind.
+   */
+  private lookAtPairs(hi: Uint32Array, lo: Uint32Array, kinds: Uint8Array, from: number, to: number): number {
+    const { rows, rowMask, words } = this;
+    let conflict = this.closed0;
+    let n = 0;
+    for (let s = from; s < to; s++) {
+      const kind = kinds[s]!;
+      const position = lo[s]! | 0;
+      const a = (position & rowMask) << ROW_SHIFT;
+      const b = ((position + (hi[s]! | 0)) & rowMask) << ROW_SHIFT;
+      let filter = READ;
+      const write = rows[a + WRITE]! & rows[b + WRITE]!;
+      if (kind === AccessKind.W) {
+        conflict |= (rows[a]! & rows[b]!) | write | (rows[a + DELTA]! & rows[b + DELTA]!);
+        filter = WRITE;
+      } else if (kind === AccessKind.D) {
+        conflict |= (rows[a]! & rows[b]!) | write;
+        filter = DELTA;
+      } else if (kind === AccessKind.R || kind === AccessKind.P)
+        conflict |= write | (rows[a + DELTA]! & rows[b + DELTA]!);
+      else throw unknownKind(s, kind);
+      words[n] = a + filter;
+      words[n + 1] = b + filter;
+      n += 2;
+    }
+    return conflict;
+  }
+
+  /** `lookAtPairs` with any number of hashes. */
+  private lookAt(
+    hi: Uint32Array,
+    lo: Uint32Array,
+    kinds: Uint8Array,
+    from: number,
+    to: number,
+    hashes: number,
+  ): number {
+    const { rows, rowMask, words } = this;
+    let conflict = this.closed0;
+    let n = 0;
+    for (let s = from; s < to; s++) {
+      const kind = kinds[s]!;
+      const filter = kind === AccessKind.W ? WRITE : kind === AccessKind.D ? DELTA : READ;
+      let position = lo[s]! | 0;
+      let read = -1;
+      let write = -1;
+      let delta = -1;
+      for (let i = 0; i < hashes; i++) {
+        const row = (position & rowMask) << ROW_SHIFT;
+        read &= rows[row]!;
+        write &= rows[row + WRITE]!;
+        delta &= rows[row + DELTA]!;
+        words[n++] = row + filter;
+        position = (position + (hi[s]! | 0)) | 0;
+      }
+      if (kind === AccessKind.W) conflict |= read | write | delta;
+      else if (kind === AccessKind.D) conflict |= read | write;
+      else if (kind === AccessKind.R || kind === AccessKind.P) conflict |= write | delta;
+      else throw unknownKind(s, kind);
+    }
+    return conflict;
   }
 
   /** Lowest of frames 32 to 63 without conflict, -1 when there is none. Mostly one of the lower half has room. */
@@ -133,41 +174,25 @@ export class ParaBloom implements FramePacker {
     return free === 0 ? -1 : 63 - Math.clz32(free & -free);
   }
 
-  private insert(
-    hi: Uint32Array,
-    lo: Uint32Array,
-    kinds: Uint8Array,
-    from: number,
-    to: number,
-    frame: number,
-  ): void {
-    const rows = this.rows;
-    const rowMask = this.rowMask;
-    const hashes = this.geometry.hashes;
+  /** Sets the frame's bit in the first `count` of `words`, and notes those in which it was not set. */
+  private insert(frame: number, count: number): void {
+    const { rows, words } = this;
     const bit = 1 << (frame & 31);
     const half = frame >>> 5;
     let list = this.lists[frame]!;
     let length = this.listLengths[frame]!;
-    const most = length + (to - from) * hashes;
-    if (most > list.length) {
-      const grown = new Int32Array(Math.max(most, list.length * 2));
+    if (length + count > list.length) {
+      const grown = new Int32Array(Math.max(length + count, list.length * 2));
       grown.set(list);
       this.lists[frame] = list = grown;
     }
-    for (let s = from; s < to; s++) {
-      const kind = kinds[s]!;
-      const filter = (kind === AccessKind.W ? WRITE : kind === AccessKind.D ? DELTA : READ) + half;
-      const step = hi[s]! | 0;
-      let position = lo[s]! | 0;
-      for (let i = 0; i < hashes; i++) {
-        const word = ((position & rowMask) << ROW_SHIFT) + filter;
-        const old = rows[word]!;
-        if ((old & bit) === 0) {
-          rows[word] = old | bit;
-          list[length++] = word;
-        }
-        position = (position + step) | 0;
-      }
+    for (let k = 0; k < count; k++) {
+      const word = words[k]! + half;
+      const old = rows[word]!;
+      rows[word] = old | bit;
+      // Without a branch, which would be wrong once in eight times: what is not to be noted is written over.
+      list[length] = word;
+      length += ((old >>> frame) & 1) ^ 1;
     }
     this.listLengths[frame] = length;
     this.size++;
