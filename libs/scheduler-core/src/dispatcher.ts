@@ -20,8 +20,8 @@ import {
 import { COMPLETE_AT, HEAT, META, NO_WRITER, type SlotTable } from "./slot-table.ts";
 
 /**
- * Accesses whose rows are loaded ahead: the first loop has no branch on what it loads, so some ten cache misses overlap
- * instead of one or two; 256 lines of 64 bytes are half of a first-level cache.
+ * Accesses whose rows are loaded ahead, so that cache misses overlap (see `SlotTable.ensureAll`): 256 lines of 64 bytes
+ * are half of a first-level cache.
  */
 const TOUCH_CHUNK = 256;
 
@@ -80,7 +80,7 @@ export class Dispatcher {
       let end = next + 1;
       while (end < to && accessEnds[end]! - access <= TOUCH_CHUNK) end++;
       const last = accessEnds[end - 1]!;
-      this.findRows(frame, access, last);
+      table.ensureAll(frame.accessHi, frame.accessLo, frame.accessKinds, access, last, loop.rows);
       this.placeAll(frame, next, end, loads);
       if (settled) this.settle(frame, next, block, feeRow);
       else loop.grant(frame, next, end, block, feeRow, this.placedOn);
@@ -115,24 +115,6 @@ export class Dispatcher {
     table.reserve(Uint32Array.of(hi), 0, 1, 0, this.progress.complete, this.progress.durable);
     recordWrite(table, table.ensure(hi, lo), seq, executor, this.loop.parallelism.deepest);
     block.versionCounts[partitionOfId(hi)]!++;
-  }
-
-  private findRows(frame: FrameMessage, from: number, to: number): void {
-    const { table } = this;
-    const { rows } = this.loop;
-    const { accessHi, accessLo, accessKinds } = frame;
-    table.candidates(accessHi, accessLo, from, to, rows);
-    const before = table.rows;
-    for (let a = from; a < to; a++) {
-      const row = rows[a]!;
-      const hi = accessHi[a]!;
-      const lo = accessLo[a]!;
-      if (row >= 0 && table.confirm(row, hi, lo)) continue;
-      const kind = accessKinds[a]!;
-      if (kind === AccessKind.W || kind === AccessKind.D || kind === AccessKind.X)
-        rows[a] = table.ensure(hi, lo);
-      else if (row >= 0 || table.rows > before) rows[a] = table.find(hi, lo);
-    }
   }
 
   /** Where each transaction's keys end: transfers have none. */

@@ -5,7 +5,8 @@ export class SchedulerError extends Error {
     | "frames-order"
     | "too-many-executors"
     | "shard-mismatch"
-    | "unexpected-message";
+    | "unexpected-message"
+    | "kernel-missing";
   constructor(code: SchedulerError["code"], message: string) {
     super(message);
     this.name = "SchedulerError";

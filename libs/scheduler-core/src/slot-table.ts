@@ -6,12 +6,14 @@
  *
  * Beside them is a byte per row, its tag: 0 where there is none, else seven bits of the id. Half a million of them fit a
  * second-level cache, so a slot without a row (code that is only read: two of a transfer's five accesses) costs no access
- * to memory, and a slot with one costs exactly one.
+ * to memory, and a slot with one costs exactly one. The first sixteen tags of a group stand again behind its last one, so
+ * that sixteen can be compared at once without looking where the group ends.
  *
  * The table is split into groups of partitions, each with its own range of both arrays, its own count, sweep and floors, so
  * that groups can be computed apart.
  */
-import { alignedBuffer } from "@velarium/columns";
+import { AccessKind } from "@velarium/slots";
+import { allocateRows, type RowMemory, TAG_LANES } from "./row-memory.ts";
 
 export const ROW_WORDS = 8;
 const ROW_SHIFT = 3;
@@ -51,8 +53,8 @@ const FLOORS = 512;
 /** Never 0. The low bits of idHi are independent of idLo, which says the place. */
 export const tagOf = (hi: number): number => (hi & 0xfe) + 1;
 
-const rowsFor = (places: number): Float64Array =>
-  new Float64Array(alignedBuffer(places * ROW_WORDS * 8), 0, places * ROW_WORDS);
+const needsRow = (kind: number): boolean =>
+  kind === AccessKind.W || kind === AccessKind.D || kind === AccessKind.X;
 
 export interface SlotTableOptions {
   /** Bound on places for rows over all groups, 65 bytes each; up to 0.8 of them are used. Passed only when nothing can be evicted (`growths` counts that). */
@@ -73,10 +75,7 @@ export class SlotTable {
   rows = 0;
   evictions = 0;
   growths = 0;
-  /** Word offsets of rows that `candidates` has found. */
-  private met = new Int32Array(512);
-  /** Keeps the loads of `candidates` from being optimised away. */
-  touched = 0;
+  private memory: RowMemory;
   private readonly groups: number;
   private readonly maxShift: number;
   private readonly used: Int32Array;
@@ -94,10 +93,10 @@ export class SlotTable {
     this.groupMask = groups - 1;
     this.maxShift = shiftOf(rows);
     this.groupShift = Math.min(this.maxShift, shiftOf(INITIAL_ROWS));
-    const places = groups << this.groupShift;
-    this.f64 = rowsFor(places);
-    this.u32 = new Uint32Array(this.f64.buffer);
-    this.tags = new Uint8Array(places);
+    this.memory = allocateRows(groups << this.groupShift, groups * this.tagSpan);
+    this.f64 = this.memory.f64;
+    this.u32 = this.memory.u32;
+    this.tags = this.memory.tags;
     this.used = new Int32Array(groups);
     this.wanted = new Int32Array(groups);
     this.hands = new Int32Array(groups);
@@ -118,41 +117,57 @@ export class SlotTable {
     this.floors.fill(seq);
   }
 
-  /**
-   * For ids `from` to `to`, into `rows`: the first row with the tag of the id, -1 where there is none. The ids themselves
-   * are not compared, see `confirm`; but all rows are then in the cache. The second loop is nothing but loads, because only
-   * then enough of them fit into what a core looks ahead (some 500 instructions) to wait for ten misses at once.
-   */
-  candidates(hi: Uint32Array, lo: Uint32Array, from: number, to: number, rows: Int32Array): void {
-    const { tags, groupMask, groupShift, u32 } = this;
-    const mask = (1 << groupShift) - 1;
-    if (this.met.length < to - from) this.met = new Int32Array(2 * (to - from));
-    const { met } = this;
-    let n = 0;
-    for (let a = from; a < to; a++) {
-      const high = hi[a]!;
-      const base = ((high >>> 24) & groupMask) << groupShift;
-      const wanted = (high & 0xfe) + 1;
-      let i = lo[a]! & mask;
-      let tag = tags[base + i]!;
-      while (tag !== wanted && tag !== 0) {
-        i = (i + 1) & mask;
-        tag = tags[base + i]!;
-      }
-      if (tag === 0) rows[a] = -1;
-      else {
-        const row = (base + i) << ROW_SHIFT;
-        rows[a] = row;
-        met[n++] = row << 1;
-      }
-    }
-    let touched = 0;
-    for (let k = 0; k < n; k++) touched ^= u32[met[k]!]!;
-    this.touched = touched;
+  /** Tags of a group, those that stand twice included. */
+  private get tagSpan(): number {
+    return (1 << this.groupShift) + TAG_LANES;
   }
 
-  /** Whether a candidate is the row of the id. */
-  confirm(row: number, hi: number, lo: number): boolean {
+  /**
+   * Rows of ids `from` to `to`, into `rows` (-1: none, the slot was only read so far); those whose kind needs one get one.
+   * All of them are in the cache then: cache misses overlap, which they would not while grants are computed in between.
+   */
+  ensureAll(
+    hi: Uint32Array,
+    lo: Uint32Array,
+    kinds: Uint8Array,
+    from: number,
+    to: number,
+    rows: Int32Array,
+  ): void {
+    const { search } = this.memory;
+    const missing = search
+      ? search.find(hi, lo, kinds, from, to, rows, this.groupMask, this.groupShift)
+      : this.findAll(hi, lo, kinds, from, to, rows);
+    if (missing === 0) return;
+    const before = this.rows;
+    for (let a = from; a < to; a++) {
+      if (rows[a]! >= 0) continue;
+      if (needsRow(kinds[a]!)) rows[a] = this.ensure(hi[a]!, lo[a]!);
+      // It may be one of those just made.
+      else if (this.rows > before) rows[a] = this.find(hi[a]!, lo[a]!);
+    }
+  }
+
+  /** What the kernel does for a large table. */
+  private findAll(
+    hi: Uint32Array,
+    lo: Uint32Array,
+    kinds: Uint8Array,
+    from: number,
+    to: number,
+    rows: Int32Array,
+  ): number {
+    let missing = 0;
+    for (let a = from; a < to; a++) {
+      const row = this.find(hi[a]!, lo[a]!);
+      rows[a] = row;
+      if (row < 0 && needsRow(kinds[a]!)) missing++;
+    }
+    return missing;
+  }
+
+  /** Whether a row is the id's. */
+  private confirm(row: number, hi: number, lo: number): boolean {
     const { u32 } = this;
     const w = row << 1;
     if (u32[w + ID_LO] !== lo || u32[w + ID_HI] !== hi) return false;
@@ -164,12 +179,13 @@ export class SlotTable {
   find(hi: number, lo: number): number {
     const { tags, groupShift } = this;
     const mask = (1 << groupShift) - 1;
-    const base = this.groupOf(hi) << groupShift;
+    const group = this.groupOf(hi);
+    const firstTag = group * this.tagSpan;
     const wanted = tagOf(hi);
     for (let i = lo & mask; ; i = (i + 1) & mask) {
-      const tag = tags[base + i]!;
+      const tag = tags[firstTag + i]!;
       if (tag === 0) return -1;
-      const row = (base + i) << ROW_SHIFT;
+      const row = ((group << groupShift) + i) << ROW_SHIFT;
       if (tag === wanted && this.confirm(row, hi, lo)) return row;
     }
   }
@@ -178,11 +194,12 @@ export class SlotTable {
   ensure(hi: number, lo: number): number {
     const found = this.find(hi, lo);
     if (found >= 0) return found;
-    const at = this.freePlace(hi, lo);
-    this.tags[at] = tagOf(hi);
-    this.used[this.groupOf(hi)]!++;
+    const group = this.groupOf(hi);
+    const place = this.freePlace(group, lo);
+    this.setTag(group, place, tagOf(hi));
+    this.used[group]!++;
     this.rows++;
-    const row = at << ROW_SHIFT;
+    const row = ((group << this.groupShift) + place) << ROW_SHIFT;
     const w = row << 1;
     const { f64, u32 } = this;
     const floor = this.floorOf(hi);
@@ -200,13 +217,20 @@ export class SlotTable {
     return row;
   }
 
-  private freePlace(hi: number, lo: number): number {
-    const { tags, groupShift } = this;
-    const mask = (1 << groupShift) - 1;
-    const base = this.groupOf(hi) << groupShift;
+  private setTag(group: number, place: number, tag: number): void {
+    const at = group * this.tagSpan + place;
+    this.tags[at] = tag;
+    if (place < TAG_LANES) this.tags[at + (1 << this.groupShift)] = tag;
+  }
+
+  /** First empty place of a group for an id, from its own on. */
+  private freePlace(group: number, lo: number): number {
+    const { tags } = this;
+    const mask = (1 << this.groupShift) - 1;
+    const firstTag = group * this.tagSpan;
     let i = lo & mask;
-    while (tags[base + i] !== 0) i = (i + 1) & mask;
-    return base + i;
+    while (tags[firstTag + i] !== 0) i = (i + 1) & mask;
+    return i;
   }
 
   /** Makes room for the ids in `hi` from `from` to `to`, and `spare` more in each group. */
@@ -247,10 +271,9 @@ export class SlotTable {
     const { f64, u32, tags, hands } = this;
     const mask = (1 << this.groupShift) - 1;
     const hand = hands[group]! & mask;
-    const at = (group << this.groupShift) + hand;
     hands[group] = hand + 1;
-    if (tags[at] === 0) return;
-    const row = at << ROW_SHIFT;
+    if (tags[group * this.tagSpan + hand] === 0) return;
+    const row = ((group << this.groupShift) + hand) << ROW_SHIFT;
     const w = row << 1;
     const meta = u32[w + META]!;
     if ((meta & TOUCHED) !== 0) {
@@ -276,33 +299,37 @@ export class SlotTable {
     const { tags, u32, f64, groupShift } = this;
     const mask = (1 << groupShift) - 1;
     const base = group << groupShift;
+    const firstTag = group * this.tagSpan;
     let hole = place;
-    for (let j = (hole + 1) & mask; tags[base + j] !== 0; j = (j + 1) & mask) {
+    for (let j = (hole + 1) & mask; tags[firstTag + j] !== 0; j = (j + 1) & mask) {
       const row = (base + j) << ROW_SHIFT;
       const home = u32[(row << 1) + ID_LO]! & mask;
       if (((j - home) & mask) < ((j - hole) & mask)) continue;
-      tags[base + hole] = tags[base + j]!;
+      this.setTag(group, hole, tags[firstTag + j]!);
       f64.copyWithin((base + hole) << ROW_SHIFT, row, row + ROW_WORDS);
       hole = j;
     }
-    tags[base + hole] = 0;
+    this.setTag(group, hole, 0);
   }
 
   /** Twice the places in every group. */
   private grow(): void {
-    const { tags: oldTags, u32: oldWords, groups } = this;
-    const oldPlaces = groups << this.groupShift;
+    const { tags: oldTags, u32: oldWords, groups, groupShift: oldShift, tagSpan: oldSpan } = this;
     this.groupShift++;
-    this.f64 = rowsFor(2 * oldPlaces);
-    this.u32 = new Uint32Array(this.f64.buffer);
-    this.tags = new Uint8Array(2 * oldPlaces);
-    const { tags, u32 } = this;
+    this.memory = allocateRows(groups << this.groupShift, groups * this.tagSpan);
+    this.f64 = this.memory.f64;
+    this.u32 = this.memory.u32;
+    this.tags = this.memory.tags;
+    const { u32 } = this;
     const words = 2 * ROW_WORDS;
-    for (let old = 0, w = 0; old < oldPlaces; old++, w += words) {
-      if (oldTags[old] === 0) continue;
-      const at = this.freePlace(oldWords[w + ID_HI]!, oldWords[w + ID_LO]!);
-      tags[at] = oldTags[old]!;
-      for (let k = 0, to = at * words; k < words; k++) u32[to + k] = oldWords[w + k]!;
+    for (let group = 0, w = 0; group < groups; group++) {
+      for (let old = group * oldSpan, end = old + (1 << oldShift); old < end; old++, w += words) {
+        if (oldTags[old] === 0) continue;
+        const place = this.freePlace(group, oldWords[w + ID_LO]!);
+        this.setTag(group, place, oldTags[old]!);
+        for (let k = 0, to = ((group << this.groupShift) + place) * words; k < words; k++)
+          u32[to + k] = oldWords[w + k]!;
+      }
     }
   }
 }
