@@ -1,7 +1,7 @@
 /**
  * CPU time of the analyzer per contract call: verified ERC-20 transfers and swaps of the workload in messages of 512,
  * committed state answered from memory (its time is not counted, its keys are).
- * `node libs/analyzer-core/bench/contracts.ts [reference|wasm]`
+ * `node libs/analyzer-core/bench/contracts.ts [reference|wasm] [erc20|swap]`
  */
 import { configOfFork, createEthereumRules } from "@velarium/chain-rules";
 import { bigIntToWord, codeHash, MemoryState } from "@velarium/engine";
@@ -11,7 +11,7 @@ import { Workload, type WorkloadKind } from "@velarium/workloads";
 import { BatchAnalyzer } from "../src/index.ts";
 
 const BATCH = 512;
-const BATCHES = 40;
+const BATCHES = 160;
 const CHAIN_ID = 1337;
 const engineKind = (process.argv[2] ?? "wasm") as EngineKind;
 
@@ -79,4 +79,5 @@ async function measure(kind: WorkloadKind): Promise<void> {
   );
 }
 
-for (const kind of ["erc20", "swap"] as const) await measure(kind);
+for (const kind of ["erc20", "swap"] as const)
+  if (process.argv[3] === undefined || process.argv[3] === kind) await measure(kind);

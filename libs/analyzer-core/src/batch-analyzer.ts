@@ -18,7 +18,8 @@ import { AccessSet } from "./access-set.ts";
 import { BatchDraft, KeyScratch, TransferAccess } from "./batch-draft.ts";
 import { CodelessSet } from "./codeless-set.ts";
 import { CodeCache, CommittedView } from "./committed-view.ts";
-import { PackedSimulations } from "./packed-simulations.ts";
+import { PackedAnalysis } from "./packed-analysis.ts";
+import { PackedProfiles } from "./packed-profiles.ts";
 import { ProfileStrategy } from "./profile-strategy.ts";
 import { recoverHere, type SenderRecovery } from "./sender-recovery.ts";
 import type { SlotSource } from "./slot-source.ts";
@@ -56,6 +57,8 @@ export interface BatchAnalyzerOptions {
   readonly recovery?: SenderRecovery;
   /** Asked between the declared list and the simulation; profiles and evaluation when left out. */
   readonly profiles?: AccessStrategy;
+  /** Calls of a function after which it is profiled; 16. */
+  readonly callsBeforeProfile?: number;
   readonly now?: () => number;
 }
 
@@ -106,7 +109,7 @@ export class BatchAnalyzer {
   private readonly now: () => number;
   private readonly keyScratch = new KeyScratch();
   private readonly transfers = new TransferAccesses();
-  private readonly packed: PackedSimulations | undefined;
+  private readonly packed: PackedAnalysis | undefined;
   private sliceEndMs = 0;
 
   constructor(options: BatchAnalyzerOptions) {
@@ -121,13 +124,22 @@ export class BatchAnalyzer {
     if (engine?.simulation !== undefined) {
       const { simulation } = engine;
       const { view, now } = this;
-      this.packed = new PackedSimulations({
+      this.packed = new PackedAnalysis({
+        profiles:
+          this.profiles instanceof ProfileStrategy
+            ? new PackedProfiles(this.profiles, options.callsBeforeProfile)
+            : undefined,
         simulation,
         source,
         view,
         now,
+        isTurnOver: () => this.isTurnOver(),
         yieldTurn: () => this.yieldTurn(),
-        counted: (gas) => {
+        profiled: () => {
+          this.counters.profile++;
+        },
+        simulated: (gas) => {
+          this.counters.simulation++;
           this.simulation.gas += gas;
         },
       });
@@ -216,7 +228,6 @@ export class BatchAnalyzer {
     const found: Map<number, Accesses> = await packed.find(draft, rows, this.context());
     let declared = 0;
     for (const [row, { count }] of found) {
-      this.counters.simulation++;
       // Too much to declare: found out once more, and dealt with, on the other way.
       if (count > MAX_TRANSACTION_ACCESSES || declared + count > MAX_MESSAGE_ACCESSES) found.delete(row);
       else declared += count;
@@ -233,7 +244,7 @@ export class BatchAnalyzer {
     const work = async (): Promise<void> => {
       while (next < rows.length) {
         const mine = rows[next++]!;
-        await this.yieldTurn();
+        if (this.isTurnOver()) await this.yieldTurn();
         await this.askStrategies(mine, context);
         const { accesses } = mine;
         if (accesses.count > MAX_TRANSACTION_ACCESSES || declared + accesses.count > MAX_MESSAGE_ACCESSES) {
@@ -287,8 +298,11 @@ export class BatchAnalyzer {
   }
 
   /** Simulations are synchronous once values are at hand: give the event loop a turn now and then. */
+  private isTurnOver(): boolean {
+    return this.now() >= this.sliceEndMs;
+  }
+
   private async yieldTurn(): Promise<void> {
-    if (this.now() < this.sliceEndMs) return;
     await nextTurn();
     this.sliceEndMs = this.now() + (this.options.sliceMs ?? 4);
   }

@@ -2,10 +2,10 @@
 import { expect, test } from "@jest/globals";
 import { configOfFork, createEthereumRules } from "@velarium/chain-rules";
 import { bigIntToWord } from "@velarium/engine";
-import { createEngine, ENGINE_KINDS } from "@velarium/engine-wasm";
+import { createEngine, type EngineKind } from "@velarium/engine-wasm";
 import { Domain, fieldKey, SLOT_KEY_BYTES, SlotIds, storageKey } from "@velarium/slots";
 import { Workload } from "@velarium/workloads";
-import { BatchAnalyzer } from "../src/index.ts";
+import { BatchAnalyzer, ProfileStrategy } from "../src/index.ts";
 import { MemorySource } from "./committed.ts";
 
 const CHAIN = 1337;
@@ -26,9 +26,16 @@ function sourceOf(workload: Workload): MemorySource {
   return source;
 }
 
+/** Simulation on either engine, and profiles from the first call on. */
+const WAYS: readonly { engine: EngineKind; profiled: boolean }[] = [
+  { engine: "reference", profiled: false },
+  { engine: "wasm", profiled: false },
+  { engine: "wasm", profiled: true },
+];
+
 test.each(["erc20", "swap", "mixed"] as const)("%s", async (kind) => {
   const declared = await Promise.all(
-    ENGINE_KINDS.map(async (engine) => {
+    WAYS.map(async ({ engine, profiled }) => {
       const workload = new Workload({ kind, accounts: 40, hot: 4, pairs: 2, signed: false, chainId: CHAIN });
       const analyzer = new BatchAnalyzer({
         slotIds: new SlotIds(new Uint8Array(32).fill(1), 64),
@@ -37,10 +44,13 @@ test.each(["erc20", "swap", "mixed"] as const)("%s", async (kind) => {
         beneficiary: new Uint8Array(20).fill(0xbe),
         gasLimit: 30_000_000,
         engine: createEngine(engine),
-        profiles: { name: "profile", contribute: () => "none" },
+        profiles: profiled ? new ProfileStrategy() : { name: "profile", contribute: () => "none" },
+        callsBeforeProfile: 1,
       });
       const batch = workload.nextBatch(120);
       const analyzed = await analyzer.analyzeBatch({ ...batch, batch: 1, receivedMs: 0 }, 1, 1);
+      const { profile, simulation } = analyzer.counters;
+      expect(profiled ? simulation : profile).toBe(0);
       // Keys are listed of calls only, so rows of transfers are shown by their kinds.
       let at = 0;
       let key = 0;
@@ -59,5 +69,6 @@ test.each(["erc20", "swap", "mixed"] as const)("%s", async (kind) => {
     }),
   );
   expect(declared[1]).toEqual(declared[0]);
+  expect(declared[2]).toEqual(declared[0]);
   expect(declared[0]!.every((accesses) => accesses.length >= 5)).toBe(true);
 });

@@ -10,6 +10,11 @@ export {
 } from "./evaluate/evaluate.ts";
 export { UNKNOWN_REASONS, type UnknownReason } from "./evaluate/unknown.ts";
 export { type Graph, type GraphOptions, graphOf } from "./graph/svg.ts";
+export { PackedCodes } from "./packed/packed-codes.ts";
+export { type PackedCall, PackedOutcome, PackedRun } from "./packed/packed-run.ts";
+export type { AccessSink } from "./packed/packed-touched.ts";
+export type { PackedState } from "./packed/packed-values.ts";
+export { WordArena } from "./packed/word-arena.ts";
 export { AccessPredictor, type AccessPredictorOptions, type PredictorCounters } from "./predict.ts";
 export { compacted } from "./profile/compact.ts";
 export * from "./profile/format.ts";

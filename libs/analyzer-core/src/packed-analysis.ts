@@ -1,14 +1,16 @@
 /**
- * Access sets by simulation, a message at a time: all its transactions run on the engine's way without objects, what
- * they lack is asked for in one request, and those that lacked something run again. A run that lacks a value goes on
- * with a guess to find out what else it will need; only a run on true values counts.
+ * Access sets of a message at a time, without objects: by profiles, and by simulation what they do not cover. All its
+ * transactions are tried, what they lack is asked for in one request, and those that lacked something are tried again. A
+ * run that lacks a value goes on with a guess to find out what else it will need; only a run on true values counts.
  */
 import { type BlockContext, type PackedSimulation, PackedState, writeBigInt } from "@velarium/engine";
+import { PackedOutcome } from "@velarium/evm-profile";
 import { AccessKind, Domain, joinKinds, SLOT_KEY_BYTES, WORD_BYTES, writeFieldKey } from "@velarium/slots";
 import { scanTransaction, TxError, TxScan } from "@velarium/tx-codec";
 import type { BatchDraft } from "./batch-draft.ts";
 import type { CommittedView } from "./committed-view.ts";
 import { AccessArena, type FoundAccesses } from "./found-accesses.ts";
+import type { PackedProfiles } from "./packed-profiles.ts";
 import type { SlotSource } from "./slot-source.ts";
 import { WantedSlots } from "./wanted-slots.ts";
 import { WordCache } from "./word-cache.ts";
@@ -32,15 +34,18 @@ const CODE_PREFIX_BYTES = 28;
 /** What became of one run. */
 const Run = { found: 0, lacking: 1, elsewhere: 2 } as const;
 
-export interface PackedSimulationParts {
+export interface PackedAnalysisParts {
+  readonly profiles: PackedProfiles | undefined;
   readonly simulation: PackedSimulation;
   readonly source: SlotSource;
   /** Has, and fetches, code and the hashes of blocks. */
   readonly view: CommittedView;
   readonly now: () => number;
-  /** Told the gas of every simulation that counts. */
-  readonly counted: (gas: number) => void;
-  /** Gives the event loop a turn now and then. */
+  /** Told of every access set that profiles gave, and the gas of every simulation that counts. */
+  readonly profiled: () => void;
+  readonly simulated: (gas: number) => void;
+  /** Whether the event loop should have a turn, and gives it one. */
+  readonly isTurnOver: () => boolean;
   readonly yieldTurn: () => Promise<void>;
 }
 
@@ -57,15 +62,15 @@ interface Work {
   readonly freshMs: number;
 }
 
-export class PackedSimulations {
-  private readonly parts: PackedSimulationParts;
+export class PackedAnalysis {
+  private readonly parts: PackedAnalysisParts;
   private readonly cache = new WordCache(CACHE_ROWS);
   private readonly scan = new TxScan();
   private readonly senderKeys = new Uint8Array(3 * SLOT_KEY_BYTES);
   private readonly senderWords = new Uint8Array(3 * WORD_BYTES);
   private readonly guesses = new Uint8Array(GUESSES * WORD_BYTES);
 
-  constructor(parts: PackedSimulationParts) {
+  constructor(parts: PackedAnalysisParts) {
     this.parts = parts;
     writeBigInt(RICH, this.senderWords, 0);
   }
@@ -87,23 +92,30 @@ export class PackedSimulations {
       freshMs: this.parts.now() - CACHE_AGE_MS,
     };
     let open = rows;
+    this.openProfiles(work);
     for (let round = 0; open.length > 0 && round < MAX_ROUNDS; round++) {
       const lacking: number[] = [];
       const mayGuess = Math.min(FIRST_GUESSES * 2 ** round, MOST_GUESSES);
       for (const row of open) {
-        await this.parts.yieldTurn();
-        if (this.simulate(work, row, mayGuess) === Run.lacking) lacking.push(row);
+        if (this.parts.isTurnOver()) {
+          await this.parts.yieldTurn();
+          // Another message may have had its turn meanwhile.
+          this.openProfiles(work);
+        }
+        if (this.tryOnce(work, row, mayGuess) === Run.lacking) lacking.push(row);
       }
-      if (lacking.length > 0) await this.fetch(work);
+      if (lacking.length > 0) {
+        await this.fetch(work);
+        this.openProfiles(work);
+      }
       open = lacking;
     }
     return work.found;
   }
 
-  /** Runs one transaction once, as far as what is at hand and guesses take it. */
-  private simulate(work: Work, row: number, mayGuess: number): number {
-    const { simulation } = this.parts;
-    const { raw, senders } = work.draft;
+  /** Asks profiles, then the engine, as far as what is at hand and guesses take them. */
+  private tryOnce(work: Work, row: number, mayGuess: number): number {
+    const { raw } = work.draft;
     const { ends, blob } = raw;
     const start = row === 0 ? 0 : ends[row - 1]!;
     try {
@@ -112,6 +124,43 @@ export class PackedSimulations {
       if (error instanceof TxError) return Run.elsewhere;
       throw error;
     }
+    const run = this.profile(work, row, blob);
+    return run === Run.elsewhere ? this.simulate(work, row, blob, mayGuess) : run;
+  }
+
+  private openProfiles(work: Work): void {
+    this.parts.profiles?.open(work.context, {
+      load: (keys, at, out, to) => {
+        const found = this.cache.find(keys, at, work.freshMs);
+        if (found < 0) {
+          work.wanted.add(keys, at);
+          // For storage the word last fetched of the same account: as likely as any to lead where the true one will.
+          const guess = keys[at] === Domain.storage ? guessAt(keys, at) : -1;
+          for (let i = 0; i < WORD_BYTES; i++) out[to + i] = guess < 0 ? 0 : this.guesses[guess + i]!;
+        } else copyWord(this.cache.values, found, out, to);
+        return found >= 0;
+      },
+      code: (bytes, at) => this.codeAt(work, bytes, at),
+    });
+  }
+
+  private profile(work: Work, row: number, raw: Uint8Array): number {
+    const { profiles, profiled } = this.parts;
+    if (profiles === undefined) return Run.elsewhere;
+    const outcome = profiles.run(raw, this.scan, work.draft.senders, row * 20);
+    if (outcome === PackedOutcome.elsewhere) return Run.elsewhere;
+    if (outcome === PackedOutcome.lacking) return Run.lacking;
+    profiled();
+    const { arena } = work;
+    arena.begin(profiles.most);
+    profiles.emit(arena);
+    work.found.set(row, arena.finish());
+    return Run.found;
+  }
+
+  private simulate(work: Work, row: number, blob: Uint8Array, mayGuess: number): number {
+    const { simulation } = this.parts;
+    const { senders } = work.draft;
     simulation.open(work.context);
     if (!simulation.begin(blob, this.scan, senders, row * 20)) return Run.elsewhere;
     this.preloadSender(senders, row * 20);
@@ -129,7 +178,7 @@ export class PackedSimulations {
     if (guesses > 0) return Run.lacking;
     // What fails now may succeed behind a transaction that is under way: whoever knows both ways is to be asked.
     if (simulation.status === 0) return Run.elsewhere;
-    this.parts.counted(simulation.gasUsed);
+    this.parts.simulated(simulation.gasUsed);
     work.found.set(row, this.take(work, row, blob));
     return Run.found;
   }
@@ -144,13 +193,18 @@ export class PackedSimulations {
 
   /** Supplies the code that is missing, or notes that it is wanted (false). */
   private supplyCode(work: Work): boolean {
-    const { simulation, view } = this.parts;
-    const { bytes, missAt } = simulation;
-    const prefix = bytes.slice(missAt, missAt + CODE_PREFIX_BYTES);
-    const code = view.codeByPrefix(prefix);
-    if (code === undefined) work.codes.push(prefix);
-    else simulation.supplyCode(code);
+    const { simulation } = this.parts;
+    const code = this.codeAt(work, simulation.bytes, simulation.missAt);
+    if (code !== undefined) simulation.supplyCode(code);
     return code !== undefined;
+  }
+
+  /** The code by the hash prefix at `at`, or undefined and a note that it is wanted. */
+  private codeAt(work: Work, bytes: Uint8Array, at: number): Uint8Array | undefined {
+    const prefix = bytes.slice(at, at + CODE_PREFIX_BYTES);
+    const code = this.parts.view.codeByPrefix(prefix);
+    if (code === undefined) work.codes.push(prefix);
+    return code;
   }
 
   /** Supplies the slot that is missing, or notes that it is wanted (false). */
@@ -181,8 +235,9 @@ export class PackedSimulations {
 
   /** Asks for all that is wanted, all slots in one request. */
   private async fetch({ wanted, codes, hashes }: Work): Promise<void> {
-    const { source, view, now } = this.parts;
-    const others = [
+    const { source, view, now, profiles } = this.parts;
+    const others: Promise<unknown>[] = [
+      profiles?.load() ?? Promise.resolve(),
       ...codes.splice(0).map((prefix) => view.fetchCode(prefix)),
       ...hashes.splice(0).map((key) => view.fetch(key)),
     ];
@@ -230,6 +285,10 @@ export class PackedSimulations {
     }
     return arena.finish();
   }
+}
+
+function copyWord(from: Uint8Array, at: number, out: Uint8Array, to: number): void {
+  for (let i = 0; i < WORD_BYTES; i++) out[to + i] = from[at + i]!;
 }
 
 /** Place of an account's guess, by the last bytes of its address. */
