@@ -1,7 +1,13 @@
 export { blake2bCompress } from "./blake2b";
 export { keccak } from "./keccak";
 export { orderedTrieRoot, orderedTrieScratchBytes } from "./ordered-trie";
+import { INTERFACE } from "./interface";
 import { keccak } from "./keccak";
+
+/** What the kernel was built for. */
+export function interfaceNumber(): i32 {
+  return INTERFACE;
+}
 
 /** First byte that the caller may use. */
 export function heapBase(): usize {

@@ -22,7 +22,14 @@ function reserve(bytes: number): void {
   if (bytes <= heap.length) return;
   if (bytes > MAX_BYTES)
     throw new KernelError("memory", `hashing needs ${bytes} bytes at once, the limit is ${MAX_BYTES}`);
-  kernel.memory.grow(Math.ceil((bytes - heap.length) / PAGE));
+  try {
+    kernel.memory.grow(Math.ceil((bytes - heap.length) / PAGE));
+  } catch (cause) {
+    throw new KernelError(
+      "memory",
+      `there is no memory for hashing ${bytes} bytes at once: ${String(cause)}`,
+    );
+  }
   heap = new Uint8Array(kernel.memory.buffer);
   words = new Uint32Array(kernel.memory.buffer);
 }
@@ -67,7 +74,24 @@ export function blake2bCompress(rounds: number, input: Uint8Array, isFinal: bool
   return heap.slice(INPUT, INPUT + 64);
 }
 
-const align = (n: number): number => (n + 63) & ~63;
+/** Exact beyond 2^31 too, so that what is too large is refused and does not wrap around. */
+const align = (n: number): number => Math.ceil(n / 64) * 64;
+
+/** Bytes of the largest item. The kernel trusts offsets: throws KernelError `columns` where they leave the blob. */
+function largestItem({ ends, blob }: BytesColumn): number {
+  let largest = 0;
+  let last = 0;
+  for (let i = 0; i < ends.length; i++) {
+    const size = ends[i]! - last;
+    if (size < 0)
+      throw new KernelError("columns", `item ${i} ends at ${ends[i]}, before it starts at ${last}`);
+    if (size > largest) largest = size;
+    last += size;
+  }
+  if (last > blob.length)
+    throw new KernelError("columns", `the items end at ${last}, but there are ${blob.length} bytes`);
+  return largest;
+}
 
 /** Copies a column in; returns where its blob starts. `extra` bytes stay free behind the blob. */
 function columnIn(column: BytesColumn, extra: number): number {
@@ -78,12 +102,13 @@ function columnIn(column: BytesColumn, extra: number): number {
   return blobAt;
 }
 
-/** Keccak-256 of every item of the column, 32 bytes each, in order. */
+/** Keccak-256 of every item of the column, 32 bytes each, in order. Throws KernelError. */
 export function keccakBatch(
   column: BytesColumn,
   out: Uint8Array = new Uint8Array(32 * column.ends.length),
 ): Uint8Array {
   const n = column.ends.length;
+  largestItem(column);
   const blobAt = columnIn(column, 32 * n);
   const resultAt = align(blobAt + column.blob.length);
   kernel.keccakBatch(n, INPUT, blobAt, resultAt);
@@ -93,17 +118,11 @@ export function keccakBatch(
 
 /**
  * Root of the Merkle-Patricia trie with keys RLP(0), RLP(1), ... and the given values: the form of a block's
- * transactions, receipts and withdrawals roots. The values must not be empty.
+ * transactions, receipts and withdrawals roots. The values must not be empty. Throws KernelError.
  */
 export function orderedTrieRoot(values: BytesColumn): Uint8Array {
   const n = values.ends.length;
-  let largest = 0;
-  let last = 0;
-  for (let i = 0; i < n; i++) {
-    const end = values.ends[i]!;
-    if (end - last > largest) largest = end - last;
-    last = end;
-  }
+  const largest = largestItem(values);
   const scratchBytes = kernel.orderedTrieScratchBytes(largest);
   const blobAt = columnIn(values, scratchBytes);
   kernel.orderedTrieRoot(n, INPUT, blobAt, largest, align(blobAt + values.blob.length), OUT);

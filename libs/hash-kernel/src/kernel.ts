@@ -1,9 +1,13 @@
 /** Loads the compiled kernel, synchronously: hashing is needed in constructors and in pure cores. */
 import { readFileSync } from "node:fs";
+import { INTERFACE } from "../assembly/interface.ts";
 
-/** The kernel cannot be used. `kernel-missing`: it was not built; `memory`: the input does not fit in its memory. */
+/**
+ * The kernel cannot be used. `kernel-missing`: it was not built; `kernel-stale`: it was built from other sources than its
+ * host's; `memory`: the input does not fit in its memory; `columns`: end offsets go backwards, or past the data.
+ */
 export class KernelError extends Error {
-  readonly code: "kernel-missing" | "memory";
+  readonly code: "kernel-missing" | "kernel-stale" | "memory" | "columns";
   constructor(code: KernelError["code"], message: string) {
     super(message);
     this.name = "KernelError";
@@ -19,6 +23,7 @@ declare const WebAssembly: {
 
 export interface KernelExports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  interfaceNumber(): number;
   heapBase(): number;
   keccak(input: number, size: number, out: number): void;
   blake2bCompress(rounds: number, state: number, isFinal: number): void;
@@ -29,7 +34,7 @@ export interface KernelExports {
 
 const KERNEL = new URL("../build/kernel.wasm", import.meta.url);
 
-/** Instantiates the kernel with a memory of its own. Throws KernelError when it was not built. */
+/** Instantiates the kernel with a memory of its own. Throws KernelError when it was not built, or from other sources. */
 export function loadKernel(path: URL | string = KERNEL): KernelExports {
   let code: Uint8Array<ArrayBuffer>;
   try {
@@ -47,5 +52,12 @@ export function loadKernel(path: URL | string = KERNEL): KernelExports {
       },
     },
   });
-  return instance.exports as KernelExports;
+  const exports = instance.exports as KernelExports;
+  const found = (exports as Partial<KernelExports>).interfaceNumber?.();
+  if (found !== INTERFACE)
+    throw new KernelError(
+      "kernel-stale",
+      `the hash kernel (${String(path)}) has interface ${found ?? "unknown"}, not ${INTERFACE}: it was built from other sources; run \`npm run setup\``,
+    );
+  return exports;
 }

@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createMPT } from "@ethereumjs/mpt";
 import { type Input, RLP } from "@ethereumjs/rlp";
 import { describe, expect, it } from "@jest/globals";
@@ -86,6 +89,21 @@ describe("keccak256", () => {
       expect((error as Error).message).toContain("setup");
     }
   });
+
+  it("refuses a kernel that was built from other sources", () => {
+    // A module that exports nothing but the number 1 as its interface.
+    const older = Buffer.from(
+      "0061736d01000000010501600001" +
+        "7f03020100" +
+        "0713010f696e746572666163654e756d6265720000" +
+        "0a060104004101" +
+        "0b",
+      "hex",
+    );
+    const path = join(mkdtempSync(join(tmpdir(), "velarium-kernel-")), "kernel.wasm");
+    writeFileSync(path, older);
+    expect(() => loadKernel(path)).toThrow(expect.objectContaining({ code: "kernel-stale" }));
+  });
 });
 
 async function referenceRoot(items: readonly Uint8Array[]): Promise<string> {
@@ -130,6 +148,21 @@ function definedRoot(items: readonly Uint8Array[]): string {
   );
 }
 
+describe("columns whose offsets leave their data", () => {
+  const column = (ends: number[], bytes: number) => ({
+    ends: Uint32Array.from(ends),
+    blob: new Uint8Array(bytes).fill(7),
+  });
+  const wrong = [column([5, 3], 5), column([2, 9], 8), column([2 ** 32 - 1], 10), column([4, 2 ** 31, 6], 6)];
+  for (const hash of [orderedTrieRoot, keccakBatch])
+    it(`are refused by ${hash.name}, which works on afterwards`, () => {
+      const good = column([2, 5, 5 + 400], 500);
+      const expected = hex(hash(good));
+      for (const bad of wrong) expect(() => hash(bad)).toThrow(expect.objectContaining({ code: "columns" }));
+      expect(hex(hash(good))).toBe(expected);
+    });
+});
+
 describe("orderedTrieRoot", () => {
   const check = async (items: readonly Uint8Array[]): Promise<void> => {
     const column = new BytesVector();
@@ -173,6 +206,19 @@ describe("orderedTrieRoot", () => {
     const column = new BytesVector();
     for (const item of items) column.push(item);
     expect(hex(orderedTrieRoot(column.view()))).toBe(definedRoot(items));
+  });
+
+  it("equals the plain definition while its memory grows: items of megabytes between small ones", () => {
+    const bytes = seeded(6);
+    for (const large of [200_000, 2_000_000, 9_000_000]) {
+      const items = Array.from({ length: 140 }, (_, i) => bytes(1 + ((i * 53) % 300)));
+      items[77] = bytes(large);
+      items[128] = bytes(large - 1);
+      const column = new BytesVector();
+      for (const item of items) column.push(item);
+      expect(hex(orderedTrieRoot(column.view()))).toBe(definedRoot(items));
+      expect(hex(keccak256(items[77]))).toBe(hex(keccak_256(items[77])));
+    }
   });
 
   it("equals a general trie for arbitrary items", async () => {
