@@ -28,6 +28,8 @@ export interface EngineUnderTest {
  * take more than a gigabyte together.
  */
 const EVM_MEMORY_BYTES = 1.5 * 2 ** 30;
+/** Bytes of code in memory: so few that codes are forgotten several times in the course of a run. */
+const CODE_BYTES = 16 * 2 ** 20;
 const names = opcodeTableOf("osaka");
 /** Where the transaction itself, not its code, looks at an account. */
 const OUTSIDE_CODE = "transaction";
@@ -37,7 +39,7 @@ const occurred = (counts: Readonly<Record<string, number>>): Record<string, numb
 
 const OPTIONS: WasmEngineOptions = {
   keepsEmptyAccounts: true,
-  kernel: { memoryBytes: EVM_MEMORY_BYTES },
+  kernel: { memoryBytes: EVM_MEMORY_BYTES, codeBytes: CODE_BYTES },
 };
 
 function waitingOpcode({ kernel }: WasmEngine): string {

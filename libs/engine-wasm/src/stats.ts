@@ -40,7 +40,7 @@ export interface EngineStats {
   readonly suspensionsByOpcode: Record<number, number>;
   /** Executions copied out of memory because another one came. */
   parked: number;
-  /** Executions that were begun again because too many were parked. */
+  /** Executions that were begun again because too many were parked, or too many codes in memory. */
   restarts: number;
   readonly fallbacks: Record<FallbackReason, number>;
 }

@@ -59,6 +59,7 @@ export class WasmEngine implements Engine {
   private traced: TracedEngine | undefined;
   private readonly keepsEmptyAccounts: boolean;
   private readonly parkedLimit: number;
+  private readonly parked = new Set<Execution>();
   private parkedBytes = 0;
   private context: BlockContext | undefined;
   private precompiles: Precompiles | undefined;
@@ -168,6 +169,9 @@ export class WasmEngine implements Engine {
   /** Takes the memory from whoever waits in it, and enters a block. */
   private enter(context: BlockContext): void {
     if (this.waiting !== undefined) this.park(this.waiting);
+    // Codes cannot be forgotten while a parked execution names them: where they have to be, it begins again.
+    if (this.parked.size > 0 && this.kernel.isCrowded)
+      for (const execution of this.parked) this.lose(execution);
     this.tierUp?.note(context.rules);
     if (this.context === context) return;
     this.context = context;
@@ -182,8 +186,15 @@ export class WasmEngine implements Engine {
       return;
     }
     execution.saved = this.kernel.save();
+    this.parked.add(execution);
     this.parkedBytes += execution.saved.bytes.length;
     this.stats.parked++;
+  }
+
+  /** Gives up the frames of a parked execution. */
+  private lose(execution: Execution): void {
+    this.drop(execution);
+    execution.isLost = true;
   }
 
   private start(execution: Execution): Promise<ExecutionResult> | ExecutionResult {
@@ -222,15 +233,12 @@ export class WasmEngine implements Engine {
         this.drop(execution);
         throw error;
       }
-      if (execution.isLost) {
+      if (this.resume(execution)) this.supply(miss, value);
+      else {
         restarts++;
         this.stats.restarts++;
         execution.isLost = false;
-        this.enter(execution.context);
         execution.begin(this.kernel);
-      } else {
-        this.resume(execution);
-        this.supply(miss, value);
       }
       const result = this.advance(execution);
       if (result !== undefined) return result;
@@ -238,20 +246,23 @@ export class WasmEngine implements Engine {
     throw new EngineError("TOO_MANY_RESTARTS", `begun again ${MAX_RESTARTS} times in one execution`);
   }
 
-  /** Brings the frames of an execution back into memory. */
-  private resume(execution: Execution): void {
+  /** Brings the frames of an execution back into memory. False when they were given up. */
+  private resume(execution: Execution): boolean {
     if (this.waiting === execution) {
       this.waiting = undefined;
-      return;
+      return true;
     }
     this.enter(execution.context);
+    if (execution.isLost) return false;
     this.kernel.restore(execution.saved!);
     this.drop(execution);
+    return true;
   }
 
   private drop(execution: Execution): void {
     if (this.waiting === execution) this.waiting = undefined;
     if (execution.saved === undefined) return;
+    this.parked.delete(execution);
     this.parkedBytes -= execution.saved.bytes.length;
     execution.saved = undefined;
     this.kernel.drop();

@@ -120,7 +120,8 @@ export function layOut(accounts: u32, slots: u32, codeBytes: usize, memoEntries:
   slotMask = min<u32>(FIRST_MASK, lastSlotMask);
   ACCOUNT_INDEX = place((<usize>lastAccountMask + 1) << 2);
   SLOT_INDEX = place((<usize>lastSlotMask + 1) << 2);
-  codeMask = maskFor(<u32>(codeBytes / 2048));
+  // A code of one byte takes 208 bytes, so the region is full before the index is.
+  codeMask = maskFor(<u32>(codeBytes / 208));
   CODE_INDEX = place((<usize>codeMask + 1) << 2);
   CODES = place(codeBytes);
   CODES_END = next;

@@ -93,6 +93,11 @@ export function begin(): void {
   beginSettlement();
 }
 
+/** The execution cannot have what it needs: its run ends with STATUS_LIMIT. */
+export function giveUp(): void {
+  setLimited(true);
+}
+
 /** Record and field that a key names: the record, with the field told by `missDomain`. */
 function locate(key: usize): usize {
   const domain = load<u8>(key);

@@ -3,11 +3,12 @@ import { BLOCK, INPUT, INPUT_END, layOut, MISS, OPCODES, RESULT } from "./bounds
 import { forgetCodes } from "./codes";
 import { setResident } from "./execution";
 import { clearState } from "./host";
+import { INTERFACE } from "./layout";
 import { setSecret } from "./secret";
 import { inputBytes } from "./transaction";
 
 export {
-  begin, clearState, commit, peek, preload, ranges, rangesCount, restored, seed, supply,
+  begin, clearState, commit, giveUp, peek, preload, ranges, rangesCount, restored, seed, supply,
 } from "./host";
 export { collect } from "./results";
 export { interpret, interpretedGas, run } from "./trampoline";
@@ -38,6 +39,11 @@ export function returndatasize(): u32 {
 }
 export function clz(a: usize, out: usize): void {
   small(out, clz256(a));
+}
+
+/** What the kernel was built for. */
+export function interfaceNumber(): i32 {
+  return INTERFACE;
 }
 
 /** First of all calls. `secret`: 80 bytes at `scratch`. False without enough address space. */

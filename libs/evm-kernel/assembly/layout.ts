@@ -4,6 +4,12 @@
 // limb 0 lowest. "BE word": the same number as 32 big-endian bytes. Addresses of accounts are 20 bytes; as words they
 // are the number that ADDRESS pushes.
 
+/**
+ * Raised with every change of this file, and of what exported functions take or give: a host refuses a kernel that was
+ * built from other sources than its own.
+ */
+export const INTERFACE = 1;
+
 // ---- Status of a frame: what `interpret` and compiled functions return -------------------------------------------
 /** Ends with success and no return data. */
 export const STATUS_STOP = 0;

@@ -80,7 +80,7 @@ class WasmKernel implements Kernel {
         prepare: (entry: number) => options.prepare?.(entry, this.rules!),
         trace: this.trace,
       },
-    }) as KernelExports;
+    });
     const kernel = this.exports;
     this.codeLimit = options.codeBytes ?? 128 * 2 ** 20;
     const fits = kernel.init(
@@ -176,12 +176,15 @@ class WasmKernel implements Kernel {
     if (this.inputAt + bytes > this.inputEnd)
       throw new KernelError("memory", `a transaction of ${bytes} bytes does not fit the kernel's input`);
     this.refresh();
-    if (this.saved === 0 && this.exports.codeBytesUsed() > this.codeLimit - this.codeLimit / 4)
-      this.forgetCodes();
+    if (this.saved === 0 && this.isCrowded) this.forgetCodes();
     if (this.saved === 0 && this.retiredPlaces.length > 0) this.freeRetired();
     this.exports.begin();
     if (this.options.trace !== undefined) this.exports.startTrace(this.options.trace.memory);
     this.collected = 0;
+  }
+
+  get isCrowded(): boolean {
+    return this.exports.codeBytesUsed() > this.codeLimit - this.codeLimit / 4;
   }
 
   /** Drops all codes with their compiled functions; records of resident state resolve theirs anew. */
@@ -295,7 +298,11 @@ class WasmKernel implements Kernel {
   }
 
   supplyCode(code: Uint8Array): void {
-    const entry = this.addCode(code);
+    const entry = this.enterCode(code);
+    if (entry === 0) {
+      this.exports.giveUp();
+      return;
+    }
     const wanted = this.exports.missAt() + L.MISS_KEY;
     for (let i = 0; i < 28; i++)
       if (this.heap[entry + L.CODE_HASH + i] !== this.heap[wanted + i])
@@ -303,14 +310,19 @@ class WasmKernel implements Kernel {
   }
 
   addCode(code: Uint8Array): number {
+    const entry = this.enterCode(code);
+    if (entry === 0) throw new KernelError("memory", "the kernel's code region is full");
+    return entry;
+  }
+
+  /** The entry of a code; 0 when there is no room. */
+  private enterCode(code: Uint8Array): number {
     this.refresh();
     const at = this.exports.scratch();
     if (at + code.length > this.inputEnd)
       throw new KernelError("memory", `code of ${code.length} bytes does not fit the kernel's input`);
     this.heap.set(code, at);
-    const entry = this.exports.addCode(at, code.length);
-    if (entry === 0) throw new KernelError("memory", "the kernel's code region is full");
-    return entry;
+    return this.exports.addCode(at, code.length);
   }
 
   outcome(): KernelOutcome {

@@ -175,7 +175,10 @@ export interface Kernel {
   supplySlot(words: Uint8Array, at?: number): void;
   /** Where the kernel says what is missing (`MISS_*` of the layout): for hosts that make no objects. */
   missAt(): number;
-  /** Answers a missing code. Throws KernelError `code-mismatch` when `code` does not have the hash asked for. */
+  /**
+   * Answers a missing code. Throws KernelError `code-mismatch` when `code` does not have the hash asked for. Where there is
+   * no room for it, `run` ends with `limit`.
+   */
   supplyCode(code: Uint8Array): void;
   /** Makes code known ahead of need. Returns its entry. */
   addCode(code: Uint8Array): number;
@@ -209,6 +212,8 @@ export interface Kernel {
   install(entry: number, compiled: unknown): void;
   /** Sends a code back to the interpreter. Frames under way keep their tier. */
   uninstall(entry: number): void;
+  /** Codes fill most of their region: they are forgotten at the next `begin` without saved executions. */
+  readonly isCrowded: boolean;
   /** How often all codes were forgotten: entries of another epoch name nothing any more. */
   readonly codeEpoch: number;
   /** Whether an entry is of initcode, which ends with its frame. */

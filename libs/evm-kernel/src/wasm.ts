@@ -1,13 +1,14 @@
 /** The compiled kernel, and the little of the WebAssembly API that is used (its types are part of the DOM library only). */
 import { readFileSync } from "node:fs";
+import { INTERFACE } from "../assembly/layout.ts";
 
 /**
- * The kernel cannot be used, or was used wrongly. `kernel-missing`: it was not built; `memory`: no room for what was asked;
- * `code-mismatch`: code that has another hash than asked for; `rules`: a saved execution of other rules; `state`: a call
+ * The kernel cannot be used, or was used wrongly. `kernel-missing`: it was not built; `kernel-stale`: it was
+ * built from other sources than its host's; `memory`: no room for what was asked; `code-mismatch`: code that has another hash than asked for; `rules`: a saved execution of other rules; `state`: a call
  * out of order.
  */
 export class KernelError extends Error {
-  readonly code: "kernel-missing" | "memory" | "code-mismatch" | "rules" | "state";
+  readonly code: "kernel-missing" | "kernel-stale" | "memory" | "code-mismatch" | "rules" | "state";
   constructor(code: KernelError["code"], message: string) {
     super(message);
     this.name = "KernelError";
@@ -31,6 +32,7 @@ declare const WebAssembly: {
 export interface KernelExports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   readonly table: WasmTable;
+  interfaceNumber(): number;
   init(
     accounts: number,
     slots: number,
@@ -53,6 +55,7 @@ export interface KernelExports {
   setPrices(...prices: number[]): void;
   setSstorePrices(...prices: number[]): void;
   begin(): void;
+  giveUp(): void;
   clearState(): void;
   run(): number;
   interpretedGas(): bigint;
@@ -110,6 +113,14 @@ export function kernelModule(build: keyof typeof KERNELS = "plain"): object {
   return compiled;
 }
 
-export function instantiate(module: object, imports: object): unknown {
-  return new WebAssembly.Instance(module, imports).exports;
+/** Throws KernelError when the kernel is not of these sources. */
+export function instantiate(module: object, imports: object): KernelExports {
+  const exports = new WebAssembly.Instance(module, imports).exports as KernelExports;
+  const found = (exports as Partial<KernelExports>).interfaceNumber?.();
+  if (found !== INTERFACE)
+    throw new KernelError(
+      "kernel-stale",
+      `the EVM kernel has interface ${found ?? "unknown"}, not ${INTERFACE}: it was built from other sources; run \`npm run setup\``,
+    );
+  return exports;
 }
