@@ -1,7 +1,8 @@
 // The account table: one record per address, found through an open-addressing index. Functions that need a value
 // which is not at hand note the miss and return false (or -1); they change nothing then.
 import {
-  ACCOUNT_BYTES, ACCOUNT_INDEX, ACCOUNTS, ACCOUNTS_END, accountMask, BLOCK, MAX_NUMBER, NUMBER_BITS, TOUCHED_ACCOUNTS, widenAccountIndex,
+  ACCOUNT_BYTES, ACCOUNT_INDEX, ACCOUNTS, ACCOUNTS_END, accountMask, BLOCK, entryTop, isTaken, MAX_NUMBER, NUMBER_BITS, TOUCHED_ACCOUNTS,
+  widenAccountIndex,
 } from "./bounds";
 import { findCode, NO_CODE } from "./codes";
 import {
@@ -29,15 +30,18 @@ const LEARNING_READS: u32 = 64;
 export function accountOf(low: u64, mid: u64, high: u64): usize {
   high &= 0xffffffff;
   const mask = accountMask;
-  let i = hashAddress(low, mid, high) & mask;
+  const hash = hashAddress(low, mid, high);
+  const top = entryTop(generation, hash);
+  let i = hash & mask;
   while (true) {
     const entry = load<u32>(ACCOUNT_INDEX + (<usize>i << 2));
-    if (entry >> NUMBER_BITS != generation) break;
-    const record = ACCOUNTS + (<usize>(entry & MAX_NUMBER) << 8);
-    if (load<u64>(record) == low && load<u64>(record, 8) == mid && load<u64>(record, 16) == high) {
-      if (load<u32>(record, A_STAMP) != stamp) enter(record);
-      return record;
-    }
+    if (entry >> NUMBER_BITS == top) {
+      const record = ACCOUNTS + (<usize>(entry & MAX_NUMBER) << 8);
+      if (load<u64>(record) == low && load<u64>(record, 8) == mid && load<u64>(record, 16) == high) {
+        if (load<u32>(record, A_STAMP) != stamp) enter(record);
+        return record;
+      }
+    } else if (!isTaken(entry, generation)) break;
     i = (i + 1) & mask;
   }
   const record = accountsEnd;
@@ -50,7 +54,7 @@ export function accountOf(low: u64, mid: u64, high: u64): usize {
   store<u64>(record, low);
   store<u64>(record, mid, 8);
   store<u64>(record, high, 16);
-  store<u32>(ACCOUNT_INDEX + (<usize>i << 2), (generation << NUMBER_BITS) | <u32>((record - ACCOUNTS) >> 8));
+  store<u32>(ACCOUNT_INDEX + (<usize>i << 2), (top << NUMBER_BITS) | <u32>((record - ACCOUNTS) >> 8));
   if (record - ACCOUNTS > ((<usize>mask + 1) >> 1) * ACCOUNT_BYTES && widenAccountIndex()) {
     memory.fill(ACCOUNT_INDEX, 0, (<usize>accountMask + 1) << 2);
     indexAccounts();
@@ -59,17 +63,33 @@ export function accountOf(low: u64, mid: u64, high: u64): usize {
   return record;
 }
 
-/** Keeps the loads of `fetchAccount` from being left out. */
+/** Keeps loads that are made ahead of need from being left out. */
 let fetched: u64 = 0;
 
+/** Looks a place of the index up without using it; returns the address's hash, for `fetchRecord`. */
+export function fetchEntry(low: u64, mid: u64, high: u64): u32 {
+  const hash = hashAddress(low, mid, high);
+  fetched = <u64>load<u32>(ACCOUNT_INDEX + (<usize>(hash & accountMask) << 2));
+  return hash;
+}
+
 /**
- * Looks a record up without using it: when the one after it is looked up next, the processor waits for both at once
- * (records are spread over more memory than caches hold).
+ * Looks a record up without using it, by its address's hash: records are spread over more memory than caches hold, and
+ * the processor can wait for several at once.
  */
-export function fetchAccount(low: u64, mid: u64, high: u64): void {
-  const entry = load<u32>(ACCOUNT_INDEX + (<usize>(hashAddress(low, mid, high) & accountMask) << 2));
-  const record = ACCOUNTS + (<usize>(entry & MAX_NUMBER) << 8);
-  fetched = load<u64>(record) ^ load<u64>(record, A_BALANCE);
+export function fetchRecord(hash: u32): void {
+  const top = entryTop(generation, hash);
+  let i = hash & accountMask;
+  while (true) {
+    const entry = load<u32>(ACCOUNT_INDEX + (<usize>i << 2));
+    if (entry >> NUMBER_BITS == top) {
+      const record = ACCOUNTS + (<usize>(entry & MAX_NUMBER) << 8);
+      fetched = load<u64>(record) ^ load<u64>(record, A_BALANCE);
+      return;
+    }
+    if (!isTaken(entry, generation)) return;
+    i = (i + 1) & accountMask;
+  }
 }
 
 /** The record of the account that a word names (its lower 160 bits). */
@@ -90,9 +110,11 @@ function enter(record: usize): void {
 export function indexAccounts(): void {
   while (accountsEnd - ACCOUNTS > ((<usize>accountMask + 1) >> 1) * ACCOUNT_BYTES && widenAccountIndex());
   for (let record = ACCOUNTS; record < accountsEnd; record += ACCOUNT_BYTES) {
-    let i = hashAddress(load<u64>(record), load<u64>(record, 8), load<u64>(record, 16)) & accountMask;
-    while (load<u32>(ACCOUNT_INDEX + (<usize>i << 2)) >> NUMBER_BITS == generation) i = (i + 1) & accountMask;
-    store<u32>(ACCOUNT_INDEX + (<usize>i << 2), (generation << NUMBER_BITS) | <u32>((record - ACCOUNTS) >> 8));
+    const hash = hashAddress(load<u64>(record), load<u64>(record, 8), load<u64>(record, 16));
+    let i = hash & accountMask;
+    while (isTaken(load<u32>(ACCOUNT_INDEX + (<usize>i << 2)), generation)) i = (i + 1) & accountMask;
+    const number = <u32>((record - ACCOUNTS) >> 8);
+    store<u32>(ACCOUNT_INDEX + (<usize>i << 2), (entryTop(generation, hash) << NUMBER_BITS) | number);
   }
 }
 

@@ -1,15 +1,32 @@
 // Where everything is in linear memory. `layOut` places the regions once; all but the last have a fixed size, reserved
 // as address space (pages are committed when touched). The last, EVM memory, grows with `memory.grow`.
 import {
-  BLOCK_BYTES, CODE_ENTRY_BYTES, FRAME_BYTES, MAX_DEPTH, MISS_BYTES, OP_BYTES, RESULT_BYTES, STACK_ENTRIES,
+  BLOCK_BYTES, CODE_ENTRY_BYTES, FRAME_BYTES, MAX_BATCH, MAX_DEPTH, MISS_BYTES, OP_BYTES, OUTCOME_BYTES, RESULT_BYTES,
+  STACK_ENTRIES,
 } from "./layout";
 
 export const ACCOUNT_BYTES: usize = 256;
 export const SLOT_BYTES: usize = 128;
-/** An index entry is the number of a record in its lower bits, and the number of the table contents above. */
+/**
+ * An index entry is the number of a record in its lower bits; above, 6 bits of the key's hash that the place in the index
+ * does not follow from, so that other records are hardly ever looked at; above, the number of the table contents.
+ */
 export const NUMBER_BITS: u32 = 20;
 export const MAX_NUMBER: u32 = 0xfffff;
-export const MAX_GENERATION: u32 = 0xfff;
+export const TAG_BITS: u32 = 6;
+export const MAX_GENERATION: u32 = 0x3f;
+
+/** What is above the number in the entry of a key with this hash. */
+@inline
+export function entryTop(generation: u32, hash: u32): u32 {
+  return (generation << TAG_BITS) | (hash >> (32 - TAG_BITS));
+}
+
+/** Whether an entry is of the table contents as they are. */
+@inline
+export function isTaken(entry: u32, generation: u32): bool {
+  return entry >> (NUMBER_BITS + TAG_BITS) == generation;
+}
 export const JOURNAL_ENTRY_BYTES: usize = 48;
 const RETURN_REGION: usize = 32 << 20;
 const LOG_REGION: usize = 32 << 20;
@@ -19,7 +36,9 @@ const JOURNAL_REGION: usize = 96 << 20;
 
 /** Fixed small areas, read by the host. */
 export const BLOCK = memory.data(BLOCK_BYTES, 64);
-export const RESULT = memory.data(RESULT_BYTES, 64);
+const RESULTS = memory.data(RESULT_BYTES, 64);
+/** Result of the transaction under way: a place of its own, or one in OUTCOMES. */
+export let RESULT: usize = RESULTS;
 export const MISS = memory.data(MISS_BYTES, 64);
 export const OPCODES = memory.data(OP_BYTES << 8, 64);
 
@@ -27,7 +46,11 @@ export let FRAMES: usize = 0;
 export let STACKS: usize = 0;
 export let RETURNS: usize = 0;
 export let LOGS: usize = 0;
+export let INPUTS: usize = 0;
+/** The packed transaction under way: at INPUTS, or further on in a batch. */
 export let INPUT: usize = 0;
+/** Outcomes of a batch, in its order. */
+export let OUTCOMES: usize = 0;
 export let TEMPORARY: usize = 0;
 export let JOURNAL: usize = 0;
 export let TOUCHED_ACCOUNTS: usize = 0;
@@ -63,6 +86,12 @@ export let slotMask: u32 = 0;
 const FIRST_MASK: u32 = 1023;
 let lastAccountMask: u32 = 0;
 let lastSlotMask: u32 = 0;
+
+/** Both small again, as at first. */
+export function narrowIndexes(): void {
+  accountMask = min<u32>(FIRST_MASK, lastAccountMask);
+  slotMask = min<u32>(FIRST_MASK, lastSlotMask);
+}
 
 /** Doubles the index; false when it cannot. The caller fills it anew. */
 export function widenAccountIndex(): bool {
@@ -102,8 +131,10 @@ export function layOut(accounts: u32, slots: u32, codeBytes: usize, memoEntries:
   RETURNS_END = next;
   LOGS = place(LOG_REGION);
   LOGS_END = next;
-  INPUT = place(INPUT_REGION);
+  INPUTS = place(INPUT_REGION);
+  INPUT = INPUTS;
   INPUT_END = next;
+  OUTCOMES = place(<usize>MAX_BATCH * OUTCOME_BYTES + RESULT_BYTES);
   TEMPORARY = place(TEMPORARY_REGION);
   TEMPORARY_END = next;
   JOURNAL = place(JOURNAL_REGION);
@@ -116,8 +147,7 @@ export function layOut(accounts: u32, slots: u32, codeBytes: usize, memoEntries:
   SLOTS_END = next;
   lastAccountMask = maskFor(accounts);
   lastSlotMask = maskFor(slots);
-  accountMask = min<u32>(FIRST_MASK, lastAccountMask);
-  slotMask = min<u32>(FIRST_MASK, lastSlotMask);
+  narrowIndexes();
   ACCOUNT_INDEX = place((<usize>lastAccountMask + 1) << 2);
   SLOT_INDEX = place((<usize>lastSlotMask + 1) << 2);
   // A code of one byte takes 208 bytes, so the region is full before the index is.
@@ -147,6 +177,17 @@ export function reach(end: usize): bool {
   }
   memoryTop = <usize>memory.size() << 16;
   return true;
+}
+
+/** A single transaction: at the place for one. */
+export function setSingle(): void {
+  INPUT = INPUTS;
+  RESULT = RESULTS;
+}
+/** A transaction of a batch. */
+export function setPlace(input: usize, result: usize): void {
+  INPUT = input;
+  RESULT = result;
 }
 
 export const CODE_ENTRY: usize = CODE_ENTRY_BYTES;

@@ -11,12 +11,15 @@ export let slotsEnd: usize = 0;
 export let journalEnd: usize = 0;
 export let touchedAccountsEnd: usize = 0;
 export let touchedSlotsEnd: usize = 0;
+/** Where the logs of the transaction stand, and their end. Those before are of earlier transactions of the batch. */
+export let logsFrom: usize = 0;
 export let logsEnd: usize = 0;
 export let logCount: u32 = 0;
 export let refund: i64 = 0;
 export let returnBytes: usize = 0;
 export let temporaryEnd: usize = 0;
-export let inputEnd: usize = 0;
+/** End of the packed transactions of the batch; 0 outside one. */
+export let batchEnd: usize = 0;
 /** Current frame; 0 when there is none. */
 export let frame: usize = 0;
 /** Step of the transaction driver. */
@@ -51,12 +54,13 @@ export let resident: bool = false;
 @inline export function setJournalEnd(value: usize): void { journalEnd = value; }
 @inline export function setTouchedAccountsEnd(value: usize): void { touchedAccountsEnd = value; }
 @inline export function setTouchedSlotsEnd(value: usize): void { touchedSlotsEnd = value; }
+@inline export function setLogsFrom(value: usize): void { logsFrom = value; }
 @inline export function setLogsEnd(value: usize): void { logsEnd = value; }
 @inline export function setLogCount(value: u32): void { logCount = value; }
 @inline export function setRefund(value: i64): void { refund = value; }
 @inline export function setReturnBytes(value: usize): void { returnBytes = value; }
 @inline export function setTemporaryEnd(value: usize): void { temporaryEnd = value; }
-@inline export function setInputEnd(value: usize): void { inputEnd = value; }
+@inline export function setBatchEnd(value: usize): void { batchEnd = value; }
 @inline export function setFrame(value: usize): void { frame = value; }
 @inline export function setPhase(value: u32): void { phase = value; }
 @inline export function setAuthorization(value: u32): void { authorization = value; }

@@ -1,18 +1,18 @@
 // What the host calls to begin executions, to hand values in, and to keep state between them.
-import { accountAtBytes, hashesAt, inputBytes, PAID, PHASE_DONE, PHASE_START } from "./transaction";
+import { accountAtBytes, forgetRecords, hashesAt, inputBytes, PAID, PHASE_DONE, PHASE_START } from "./transaction";
 import {
   accountOf, indexAccounts, isCodeless, supplyField,
 } from "./accounts";
 import {
-  ACCOUNT_INDEX, accountMask, ACCOUNTS, BLOCK, FRAMES, INPUT, JOURNAL, LOGS, MAX_GENERATION, MEMORY, MISS, OPCODES, RESULT, RETURNS, SLOT_BYTES,
-  SLOT_INDEX, slotMask, SLOTS, STACKS, TEMPORARY, TOUCHED_ACCOUNTS, TOUCHED_SLOTS, ACCOUNT_BYTES,
+  ACCOUNT_INDEX, accountMask, ACCOUNTS, BLOCK, FRAMES, INPUT, JOURNAL, LOGS, MAX_GENERATION, MEMORY, MISS,
+  narrowIndexes, OPCODES, RESULT, RETURNS, setPlace, setSingle, SLOT_BYTES, SLOT_INDEX, slotMask, SLOTS, STACKS, TEMPORARY, TOUCHED_ACCOUNTS, TOUCHED_SLOTS, ACCOUNT_BYTES,
 } from "./bounds";
 import { addCode, codeBytesUsed, forgetCodes } from "./codes";
 import {
   accountsEnd, authorization, authorizationRefund, createdAccount, flags, floorGas, frame, generation, intrinsicGas,
-  journalEnd, listsSlots, logCount, logsEnd, phase, refund, resident, returnBytes, setAccountsEnd, setAuthorization,
-  setAuthorizationRefund, setCreatedAccount, setFlags, setFloorGas, setFrame, setGeneration, setIntrinsicGas,
-  setJournalEnd, setLearned, setLimited, setListsSlots, setLogCount, setLogsEnd, setPhase, setRefund, setReturnBytes,
+  journalEnd, listsSlots, logCount, logsEnd, logsFrom, phase, refund, resident, returnBytes, setAccountsEnd, setAuthorization,
+  setAuthorizationRefund, setBatchEnd, setCreatedAccount, setFlags, setFloorGas, setFrame, setGeneration, setIntrinsicGas,
+  setJournalEnd, setLearned, setLimited, setListsSlots, setLogCount, setLogsEnd, setLogsFrom, setPhase, setRefund, setReturnBytes,
   setSlotsEnd, setStamp, setTemporaryEnd, setTopGas, setTopStatus, setTouchedAccountsEnd, setTouchedSlotsEnd,
   setUndeclared, slotsEnd, stamp, temporaryEnd, topGas, topStatus, touchedAccountsEnd, touchedSlotsEnd, undeclared,
 } from "./execution";
@@ -42,6 +42,7 @@ export function clearState(): void {
   if (generation == MAX_GENERATION) {
     memory.fill(ACCOUNT_INDEX, 0, (<usize>accountMask + 1) << 2);
     memory.fill(SLOT_INDEX, 0, (<usize>slotMask + 1) << 2);
+    narrowIndexes();
     setGeneration(0);
   }
   setGeneration(generation + 1);
@@ -61,8 +62,15 @@ function renewStamps(): void {
   setStamp(0);
 }
 
-/** Begins an execution; its packed transaction is written to INPUT after this, before `run`. */
+/** Begins an execution; its packed transaction is written to INPUTS after this, before `run`. */
 export function begin(): void {
+  setSingle();
+  setBatchEnd(0);
+  beginWith(LOGS);
+}
+
+/** Begins an execution at INPUT, whose logs are written from `logs` on. */
+export function beginWith(logs: usize): void {
   if (!resident) clearState();
   else if (!committed) undo(JOURNAL);
   if (stamp == u32.MAX_VALUE) renewStamps();
@@ -71,7 +79,8 @@ export function begin(): void {
   setJournalEnd(JOURNAL);
   setTouchedAccountsEnd(TOUCHED_ACCOUNTS);
   setTouchedSlotsEnd(TOUCHED_SLOTS);
-  setLogsEnd(LOGS);
+  setLogsFrom(logs);
+  setLogsEnd(logs);
   setLogCount(0);
   setRefund(0);
   setReturnBytes(0);
@@ -90,6 +99,7 @@ export function begin(): void {
   setFlags(0);
   setLimited(false);
   setLearned(false);
+  forgetRecords();
   beginSettlement();
 }
 
@@ -176,7 +186,11 @@ export function commit(): void {
   for (let at = TOUCHED_ACCOUNTS; at < touchedAccountsEnd; at += 4) {
     const account = <usize>load<u32>(at);
     const tx = load<u32>(account, A_TX);
-    if (tx & HAS_DELTA) add(account + A_BALANCE, account + A_DELTA, account + A_BALANCE);
+    if (tx & HAS_DELTA) {
+      add(account + A_BALANCE, account + A_DELTA, account + A_BALANCE);
+      // What was absent was zero.
+      store<u32>(account, load<u32>(account, A_LOADED) | LOADED_BALANCE, A_LOADED);
+    }
     if (tx & KNOWN_CODE && (!eip158 || (tx & (CREATED | CODE_KEPT)) != 0) && isCodeless(account)) {
       finalCodeWord(account, WORD);
       copy(WORD, account + A_CODE);
@@ -241,6 +255,9 @@ export function ranges(): usize {
   store<u32>(v, <u32>missRecord, 108);
   store<u32>(v, missDomain, 112);
   store<u32>(v, stamp, 116);
+  store<u32>(v, <u32>logsFrom, 120);
+  store<u32>(v, <u32>INPUT, 124);
+  store<u32>(v, <u32>RESULT, 128);
   rangeCount = 0;
   range(v, 192);
   range(BLOCK, BLOCK_BYTES);
@@ -297,8 +314,12 @@ export function restored(): void {
   setFlags(load<u32>(v, 104));
   setMiss(load<u32>(v, 108), load<u32>(v, 112));
   setStamp(load<u32>(v, 116));
+  setLogsFrom(load<u32>(v, 120));
+  setPlace(load<u32>(v, 124), load<u32>(v, 128));
+  setBatchEnd(0);
   setLimited(false);
   setLearned(false);
+  forgetRecords();
   indexAccounts();
   indexSlots();
   setBlobHashes(hashesAt());

@@ -1,7 +1,7 @@
 // Everything that the host and compiled code see of the kernel.
-import { BLOCK, INPUT, INPUT_END, layOut, MISS, OPCODES, RESULT } from "./bounds";
+import { BLOCK, INPUT, INPUT_END, INPUTS, layOut, MISS, OPCODES, OUTCOMES, RESULT } from "./bounds";
 import { forgetCodes } from "./codes";
-import { setResident } from "./execution";
+import { batchEnd, setResident } from "./execution";
 import { clearState } from "./host";
 import { INTERFACE } from "./layout";
 import { setSecret } from "./secret";
@@ -10,6 +10,7 @@ import { inputBytes } from "./transaction";
 export {
   begin, clearState, commit, giveUp, peek, preload, ranges, rangesCount, restored, seed, supply,
 } from "./host";
+export { batchDone, openBatch, runBatch } from "./batch";
 export { collect } from "./results";
 export { interpret, interpretedGas, run } from "./trampoline";
 export { setPrices, setRules, setSstorePrices } from "./rules";
@@ -73,12 +74,15 @@ export function opcodes(): usize {
   return OPCODES;
 }
 export function input(): usize {
-  return INPUT;
+  return INPUTS;
+}
+export function outcomes(): usize {
+  return OUTCOMES;
 }
 export function inputEnd(): usize {
   return INPUT_END;
 }
-/** Room for columns and codes that the host hands over: behind the packed transaction. */
+/** Room for columns and codes that the host hands over: behind the packed transaction, or the batch. */
 export function scratch(): usize {
-  return (INPUT + inputBytes() + 63) & ~(<usize>63);
+  return (max<usize>(INPUT + inputBytes(), batchEnd) + 63) & ~(<usize>63);
 }

@@ -146,6 +146,11 @@ export const RESULT_LOGS = 96; // u32, address of the logs' RLP payloads, one li
 export const RESULT_LOG_BYTES = 100; // u32
 export const RESULT_LOG_COUNT = 104; // u32
 export const RESULT_HALT_REASON = 108; // u32, HALT_* of the outermost frame
+/**
+ * Up to here a result is also the outcome of one transaction of a batch (RESULT_* at its place in the column), return
+ * data excepted: there is room for the last one's only.
+ */
+export const OUTCOME_BYTES = 112;
 /** Written by `collect`. */
 export const RESULT_ACCESSES = 112; // u32, address of 56-byte keys
 export const RESULT_ACCESS_KINDS = 116; // u32, address of one byte per access
@@ -202,5 +207,7 @@ export const OPFLAG_SUSPENDS = 4; // may suspend: charges all of its gas itself
 export const OPFLAG_LEAVES = 8; // what stands behind it is not reached through it
 
 // ---- Bounds -----------------------------------------------------------------------------------------------------
+/** Transactions of one batch. */
+export const MAX_BATCH = 4096;
 export const MAX_DEPTH = 1024;
 export const STACK_ENTRIES = 1024;

@@ -1,38 +1,31 @@
 // The end of a transaction: refunds, the sender's change, the beneficiary's fee, and accounts that are removed.
 import {
-  accountOf, addDelta, exists, firstCode, hasNoHash, isCodeless, knowBalance, knowCode, knowNonce, setBalance, setCode,
+  addDelta, exists, firstCode, hasNoHash, isCodeless, knowBalance, knowCode, knowNonce, setBalance, setCode,
   setExists, setNonce, touch,
 } from "./accounts";
 import { BLOCK, INPUT, RESULT, RETURNS, TOUCHED_ACCOUNTS } from "./bounds";
 import { CONTINUE } from "./calls";
 import { NO_CODE } from "./codes";
 import {
-  authorizationRefund, createdAccount, flags, floorGas, intrinsicGas, learned, logCount, logsEnd, refund, returnBytes,
+  authorizationRefund, createdAccount, flags, floorGas, intrinsicGas, learned, logCount, logsEnd, logsFrom, refund, returnBytes,
   topGas, topStatus, touchedAccountsEnd,
 } from "./execution";
 import {
-  BLOCK_BASE_FEE, BLOCK_COINBASE, BLOCK_GAS_PRICE, RESULT_CREATED, RESULT_EXECUTION_GAS, RESULT_FEE, RESULT_GAS_USED,
+  BLOCK_BASE_FEE, BLOCK_GAS_PRICE, RESULT_CREATED, RESULT_EXECUTION_GAS, RESULT_FEE, RESULT_GAS_USED,
   RESULT_HAS_CREATED, RESULT_LOG_BYTES, RESULT_LOG_COUNT, RESULT_LOGS, RESULT_OUTCOME, RESULT_REASON, RESULT_REFUND,
   RESULT_RETURN, RESULT_RETURN_BYTES, RESULT_STATUS, STATUS_LEARNED, STATUS_MISS, STATUS_RETURN, TX_GAS_LIMIT,
   TXFLAG_CALL, TXFLAG_KEEPS_EMPTY, TXFLAG_SYSTEM,
 } from "./layout";
-import { LOGS } from "./bounds";
 import { putAddress } from "./misses";
 import {
   A_BALANCE, A_CODE, A_DELTA, A_NONCE, A_TX, DESTROYED, EXISTS, HAS_DELTA, NEW, SETTLED, TOUCHED, WIPED,
 } from "./records";
 import { cancun, eip158, london, maxRefundQuotient } from "./rules";
-import { sender, PAID, PAID_ALL } from "./transaction";
+import { beneficiary, PAID, PAID_ALL, sender } from "./transaction";
 import { add, copy, isZero, less, mulSmall, reverse, sub, zero } from "./u256";
 
 const WORD = memory.data(32, 64);
 const FEE = memory.data(32, 64);
-
-function beneficiary(): usize {
-  return accountOf(
-    load<u64>(BLOCK, BLOCK_COINBASE), load<u64>(BLOCK, BLOCK_COINBASE + 8), load<u64>(BLOCK, BLOCK_COINBASE + 16),
-  );
-}
 
 /** Settled: what comes after may miss, and must not pay again. Kept behind PAID. */
 const SETTLED_AT: usize = 36;
@@ -107,8 +100,8 @@ function report(used: i64, back: i64): void {
   if (created) putAddress(createdAccount, RESULT + RESULT_CREATED);
   store<u32>(RESULT, <u32>RETURNS, RESULT_RETURN);
   store<u32>(RESULT, <u32>returnBytes, RESULT_RETURN_BYTES);
-  store<u32>(RESULT, <u32>LOGS, RESULT_LOGS);
-  store<u32>(RESULT, <u32>(logsEnd - LOGS), RESULT_LOG_BYTES);
+  store<u32>(RESULT, <u32>logsFrom, RESULT_LOGS);
+  store<u32>(RESULT, <u32>(logsEnd - logsFrom), RESULT_LOG_BYTES);
   store<u32>(RESULT, logCount, RESULT_LOG_COUNT);
 }
 

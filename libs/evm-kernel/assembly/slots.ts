@@ -1,7 +1,9 @@
 // The slot table: storage, transient storage, keys of access lists and block hashes, told apart by what stands in
 // place of the incarnation.
 import { accountAt, incarnationOf, knowCode, noteRead } from "./accounts";
-import { MAX_NUMBER, NUMBER_BITS, SLOT_BYTES, SLOT_INDEX, SLOTS, SLOTS_END, slotMask, TOUCHED_SLOTS, widenSlotIndex } from "./bounds";
+import {
+  entryTop, isTaken, MAX_NUMBER, NUMBER_BITS, SLOT_BYTES, SLOT_INDEX, SLOTS, SLOTS_END, slotMask, TOUCHED_SLOTS, widenSlotIndex,
+} from "./bounds";
 import {
   generation, listsSlots, resident, setLimited, setSlotsEnd, setTouchedSlotsEnd, slotsEnd, stamp, touchedSlotsEnd,
 } from "./execution";
@@ -25,17 +27,20 @@ function hashOf(key: usize, account: usize, incarnation: u32): u32 {
 /** Record of a key; made when there is none. */
 export function slotOf(account: usize, incarnation: u32, key: usize): usize {
   const mask = slotMask;
-  let i = hashOf(key, account, incarnation) & mask;
+  const hash = hashOf(key, account, incarnation);
+  const top = entryTop(generation, hash);
+  let i = hash & mask;
   while (true) {
     const entry = load<u32>(SLOT_INDEX + (<usize>i << 2));
-    if (entry >> NUMBER_BITS != generation) break;
-    const slot = SLOTS + (<usize>(entry & MAX_NUMBER) << 7);
-    if (
-      load<u32>(slot, S_ACCOUNT) == <u32>account && load<u32>(slot, S_INCARNATION) == incarnation && equals(slot, key)
-    ) {
-      if (load<u32>(slot, S_STAMP) != stamp) enter(slot);
-      return slot;
-    }
+    if (entry >> NUMBER_BITS == top) {
+      const slot = SLOTS + (<usize>(entry & MAX_NUMBER) << 7);
+      if (
+        load<u32>(slot, S_ACCOUNT) == <u32>account && load<u32>(slot, S_INCARNATION) == incarnation && equals(slot, key)
+      ) {
+        if (load<u32>(slot, S_STAMP) != stamp) enter(slot);
+        return slot;
+      }
+    } else if (!isTaken(entry, generation)) break;
     i = (i + 1) & mask;
   }
   const slot = slotsEnd;
@@ -48,7 +53,7 @@ export function slotOf(account: usize, incarnation: u32, key: usize): usize {
   copy(key, slot);
   store<u32>(slot, <u32>account, S_ACCOUNT);
   store<u32>(slot, incarnation, S_INCARNATION);
-  store<u32>(SLOT_INDEX + (<usize>i << 2), (generation << NUMBER_BITS) | <u32>((slot - SLOTS) >> 7));
+  store<u32>(SLOT_INDEX + (<usize>i << 2), (top << NUMBER_BITS) | <u32>((slot - SLOTS) >> 7));
   if (slot - SLOTS > ((<usize>mask + 1) >> 1) * SLOT_BYTES && widenSlotIndex()) {
     memory.fill(SLOT_INDEX, 0, (<usize>slotMask + 1) << 2);
     indexSlots();
@@ -70,9 +75,11 @@ function enter(slot: usize): void {
 export function indexSlots(): void {
   while (slotsEnd - SLOTS > ((<usize>slotMask + 1) >> 1) * SLOT_BYTES && widenSlotIndex());
   for (let slot = SLOTS; slot < slotsEnd; slot += SLOT_BYTES) {
-    let i = hashOf(slot, load<u32>(slot, S_ACCOUNT), load<u32>(slot, S_INCARNATION)) & slotMask;
-    while (load<u32>(SLOT_INDEX + (<usize>i << 2)) >> NUMBER_BITS == generation) i = (i + 1) & slotMask;
-    store<u32>(SLOT_INDEX + (<usize>i << 2), (generation << NUMBER_BITS) | <u32>((slot - SLOTS) >> 7));
+    const hash = hashOf(slot, load<u32>(slot, S_ACCOUNT), load<u32>(slot, S_INCARNATION));
+    let i = hash & slotMask;
+    while (isTaken(load<u32>(SLOT_INDEX + (<usize>i << 2)), generation)) i = (i + 1) & slotMask;
+    const number = <u32>((slot - SLOTS) >> 7);
+    store<u32>(SLOT_INDEX + (<usize>i << 2), (entryTop(generation, hash) << NUMBER_BITS) | number);
   }
 }
 

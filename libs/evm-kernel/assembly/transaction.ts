@@ -1,7 +1,7 @@
 // A whole transaction, step by step. Each step first makes known what it needs and only then changes anything, so that
 // it can be begun again after a miss.
 import {
-  accountOf, addDelta, codeOf, exists, fetchAccount, isCodeless, knowBalance, knowCode, knowNonce, setBalance, setExists, setNonce, touch,
+  accountOf, addDelta, codeOf, exists, fetchEntry, fetchRecord, isCodeless, knowBalance, knowCode, knowNonce, setBalance, setExists, setNonce, touch,
 } from "./accounts";
 import { applyAuthorizations } from "./authorizations";
 import { BLOCK, INPUT, RESULT, RETURNS } from "./bounds";
@@ -9,7 +9,7 @@ import { CONTINUE, delegateOf, transfer } from "./calls";
 import { accountByNonce, beginCreation, collides, traceCollision, traceCreation } from "./creates";
 import { NO_CODE } from "./codes";
 import {
-  flags, floorGas, intrinsicGas, learned, limited, phase, setCreatedAccount, setFlags, setFloorGas,
+  batchEnd, flags, floorGas, intrinsicGas, learned, limited, phase, resident, setCreatedAccount, setFlags, setFloorGas,
   returnBytes, setIntrinsicGas, setListsSlots, setPhase, setReturnBytes, setTopGas, setTopStatus,
 } from "./execution";
 import { mark, pushFrame, rewind } from "./frames";
@@ -87,14 +87,41 @@ export function accountAtBytes(at: usize): usize {
   );
 }
 
-function fetchAtBytes(at: usize): void {
-  fetchAccount(
+/** As `fetchEntry`, by 20 bytes. */
+export function fetchEntryAtBytes(at: usize): u32 {
+  return fetchEntry(
     bswap<u64>(load<u64>(at, 12)), bswap<u64>(load<u64>(at, 4)), <u64>bswap<u32>(load<u32>(at)),
   );
 }
 
+// Records of the accounts that every transaction comes back to; 0: not looked up yet.
+let senderRecord: usize = 0;
+let targetRecord: usize = 0;
+let beneficiaryRecord: usize = 0;
+
+/** Another transaction is under way. */
+export function forgetRecords(): void {
+  senderRecord = 0;
+  targetRecord = 0;
+  beneficiaryRecord = 0;
+}
+
 export function sender(): usize {
-  return accountAtBytes(INPUT + TX_SENDER);
+  if (senderRecord == 0) senderRecord = accountAtBytes(INPUT + TX_SENDER);
+  return senderRecord;
+}
+
+function target(): usize {
+  if (targetRecord == 0) targetRecord = accountAtBytes(INPUT + TX_TO);
+  return targetRecord;
+}
+
+export function beneficiary(): usize {
+  if (beneficiaryRecord == 0)
+    beneficiaryRecord = accountOf(
+      load<u64>(BLOCK, BLOCK_COINBASE), load<u64>(BLOCK, BLOCK_COINBASE + 8), load<u64>(BLOCK, BLOCK_COINBASE + 16),
+    );
+  return beneficiaryRecord;
 }
 
 // ---- Places of the parts behind the header ----
@@ -109,8 +136,12 @@ function listAt(): usize {
 }
 
 export function hashesAt(): usize {
-  let at = listAt();
-  for (let i = load<u32>(INPUT, TX_ACCESS_ADDRESSES); i > 0; i--) at += 24 + (<usize>load<u32>(at, 20) << 5);
+  return hashesOf(INPUT);
+}
+
+function hashesOf(packed: usize): usize {
+  let at = packed + TX_BYTES + ((<usize>load<u32>(packed, TX_DATA_BYTES) + 7) & ~(<usize>7));
+  for (let i = load<u32>(packed, TX_ACCESS_ADDRESSES); i > 0; i--) at += 24 + (<usize>load<u32>(at, 20) << 5);
   return at;
 }
 
@@ -120,7 +151,15 @@ export function authorizationsAt(): usize {
 
 /** Bytes of the packed transaction. */
 export function inputBytes(): usize {
-  return authorizationsAt() + <usize>load<u32>(INPUT, TX_AUTHORIZATIONS) * AUTH_BYTES - INPUT;
+  return endOf(INPUT) - INPUT;
+}
+
+/** End of a packed transaction: the next one of a batch stands there. */
+export function endOf(packed: usize): usize {
+  return (
+    hashesOf(packed) + (<usize>load<u32>(packed, TX_BLOB_HASHES) << 5) +
+    <usize>load<u32>(packed, TX_AUTHORIZATIONS) * AUTH_BYTES
+  );
 }
 
 function countZeros(at: usize, size: usize): u64 {
@@ -158,6 +197,13 @@ function exceeds(gasLimit: u64, blockLimit: u64): bool {
   return gasLimit > blockLimit && (gasLimit <= 1 << 53 || gasLimit - blockLimit > 2047);
 }
 
+/** Looks both accounts of a transfer up (a batch has, already): the processor waits for both at once. */
+function fetchAccounts(): void {
+  if (isZero(VALUE)) return;
+  fetchRecord(fetchEntryAtBytes(INPUT + TX_SENDER));
+  if ((flags & TXFLAG_CREATE) == 0) fetchRecord(fetchEntryAtBytes(INPUT + TX_TO));
+}
+
 /** Checks that need no state. */
 function start(): i32 {
   setFlags(load<u32>(INPUT, TX_FLAGS));
@@ -169,6 +215,7 @@ function start(): i32 {
   store<u64>(BLOCK, <u64>bswap<u32>(load<u32>(from)), BLOCK_ORIGIN + 16);
   store<u64>(BLOCK, 0, BLOCK_ORIGIN + 24);
   reverse(INPUT + TX_MAX_FEE, MAX_FEE);
+  if (resident && batchEnd == 0) fetchAccounts();
   if (flags & (TXFLAG_CALL | TXFLAG_SYSTEM)) {
     copy(MAX_FEE, BLOCK + BLOCK_GAS_PRICE);
     setIntrinsicGas(0);
@@ -275,11 +322,8 @@ function warmUp(): void {
   if (!berlin) return;
   // A bare call may have no use for its caller's record: `isWarm` knows the address.
   if ((flags & TXFLAG_CALL) == 0) warmAlways(sender());
-  if ((flags & TXFLAG_CREATE) == 0) warmAlways(accountAtBytes(INPUT + TX_TO));
-  if (shanghai)
-    warmAlways(
-      accountOf(load<u64>(BLOCK, BLOCK_COINBASE), load<u64>(BLOCK, BLOCK_COINBASE + 8), load<u64>(BLOCK, BLOCK_COINBASE + 16)),
-    );
+  if ((flags & TXFLAG_CREATE) == 0) warmAlways(target());
+  if (shanghai) warmAlways(beneficiary());
   let at = listAt();
   for (let i = load<u32>(INPUT, TX_ACCESS_ADDRESSES); i > 0; i--) {
     const account = accountAtBytes(at);
@@ -359,27 +403,25 @@ function addressAt(bytes: usize, out: usize): void {
 function launchCall(gas: i64): i32 {
   const to = INPUT + TX_TO;
   const moves = !isZero(VALUE);
-  // The other account of the transfer, which is looked up next.
-  if (moves) fetchAtBytes(INPUT + TX_SENDER);
-  const target = accountAtBytes(to);
+  const account = target();
   const low = bswap<u64>(load<u64>(to, 12));
   const precompile = isPrecompile(low, load<u64>(to, 4), <u64>load<u32>(to));
   let entry = NO_CODE;
   let delegate: usize = 0;
   let blind = false;
-  if (!eip158 && exists(target) < 0) return STATUS_MISS;
+  if (!eip158 && exists(account) < 0) return STATUS_MISS;
   if (!precompile) {
-    if (!knowCode(target)) return STATUS_MISS;
+    if (!knowCode(account)) return STATUS_MISS;
     // An account without code cannot look at what it receives: the credit commutes.
-    blind = eip158 && isCodeless(target) && (load<u32>(target, A_TX) & CREATED) == 0;
+    blind = eip158 && isCodeless(account) && (load<u32>(account, A_TX) & CREATED) == 0;
   }
   const from = moves ? sender() : 0;
   if (moves) {
     if (!knowBalance(from)) return STATUS_MISS;
-    if (!blind && !knowBalance(target)) return STATUS_MISS;
+    if (!blind && !knowBalance(account)) return STATUS_MISS;
   }
   if (!precompile) {
-    entry = codeOf(target);
+    entry = codeOf(account);
     if (entry == 0) return STATUS_MISS;
     if (prague && load<u32>(entry, CODE_FLAGS) & CODEFLAG_DELEGATION) {
       delegate = delegateOf(entry);
@@ -401,14 +443,14 @@ function launchCall(gas: i64): i32 {
     if (TRACED) traceExit(FAILED_FUNDS, 0, gas, INPUT, 0);
     return finish(STATUS_REVERT, gas);
   }
-  touch(target);
-  if (!eip158) setExists(target, true);
+  touch(account);
+  if (!eip158) setExists(account, true);
   if (moves) {
     if (blind) {
       sub(from + A_BALANCE, VALUE, A);
       setBalance(from, A);
-      addDelta(target, VALUE);
-    } else if (!transfer(from, target, VALUE)) {
+      addDelta(account, VALUE);
+    } else if (!transfer(from, account, VALUE)) {
       rewind();
       if (TRACED) traceExit(FAILED_FUNDS, 0, gas, INPUT, 0);
       return finish(STATUS_REVERT, gas);
@@ -430,7 +472,7 @@ function launchCall(gas: i64): i32 {
     if (TRACED) traceExit(0, 0, gas, RETURNS, 0);
     return finish(STATUS_STOP, gas);
   }
-  const child = pushFrame(entry, 0, flags & TXFLAG_STATIC ? FLAG_STATIC : 0, target, dataAt(), size, gas, 0);
+  const child = pushFrame(entry, 0, flags & TXFLAG_STATIC ? FLAG_STATIC : 0, account, dataAt(), size, gas, 0);
   if (child == 0) return STATUS_LIMIT;
   addressAt(to, child + FRAME_ADDRESS);
   copy(BLOCK + BLOCK_ORIGIN, child + FRAME_CALLER);

@@ -37,6 +37,12 @@ const RUN_STATUS: Readonly<Record<number, RunStatus>> = {
   [L.RUN_LEARNED]: "learned",
 };
 
+function statusOf(run: number): RunStatus {
+  const status = RUN_STATUS[run];
+  if (status === undefined) throw new KernelError("state", "the kernel stopped without a status");
+  return status;
+}
+
 /** A power of two of at least `n`. */
 function powerOfTwo(n: number): number {
   let power = 64;
@@ -51,7 +57,6 @@ class WasmKernel implements Kernel {
   private heap!: Uint8Array;
   private view!: DataView;
   private views!: Heap;
-  private buffer: ArrayBuffer | undefined;
   private rules: BlockRules | undefined;
   private collected = 0;
   private saved = 0;
@@ -92,7 +97,7 @@ class WasmKernel implements Kernel {
       (options.missing ?? "suspend") === "zero",
     );
     if (!fits) throw new KernelError("memory", "the kernel's tables do not fit the address space");
-    this.refresh();
+    this.follow();
     this.heap.set(options.seed ?? randomBytes(SECRET_BYTES), kernel.scratch());
     kernel.secret(kernel.scratch());
     this.inputAt = kernel.input();
@@ -106,12 +111,13 @@ class WasmKernel implements Kernel {
     return this.exports.memory;
   }
 
-  /** Views follow the memory, which may have grown. */
+  /** Views follow the memory: those of one that has grown since are empty. */
   private refresh(): void {
-    const { buffer } = this.exports.memory;
-    if (buffer === this.buffer) return;
-    this.buffer = buffer;
-    this.views = heapOf(buffer);
+    if (this.heap.length === 0) this.follow();
+  }
+
+  private follow(): void {
+    this.views = heapOf(this.exports.memory.buffer);
     this.heap = this.views.bytes;
     this.view = this.views.view;
   }
@@ -170,17 +176,22 @@ class WasmKernel implements Kernel {
     for (let i = 0; i < bytes.length; i++) this.heap[at + i] = bytes[bytes.length - 1 - i]!;
   }
 
-  /** Begins an execution whose packed form takes `bytes`. */
-  private open(bytes: number): void {
+  /** Sees to it that there is room for `bytes` of packed transactions, and for codes. */
+  private makeRoom(bytes: number): void {
     if (this.rules === undefined) throw new KernelError("state", "setBlock comes before begin");
     if (this.inputAt + bytes > this.inputEnd)
-      throw new KernelError("memory", `a transaction of ${bytes} bytes does not fit the kernel's input`);
+      throw new KernelError("memory", `${bytes} bytes of transactions do not fit the kernel's input`);
     this.refresh();
     if (this.saved === 0 && this.isCrowded) this.forgetCodes();
     if (this.saved === 0 && this.retiredPlaces.length > 0) this.freeRetired();
+    this.collected = 0;
+  }
+
+  /** Begins an execution whose packed form takes `bytes`. */
+  private open(bytes: number): void {
+    this.makeRoom(bytes);
     this.exports.begin();
     if (this.options.trace !== undefined) this.exports.startTrace(this.options.trace.memory);
-    this.collected = 0;
   }
 
   get isCrowded(): boolean {
@@ -270,9 +281,7 @@ class WasmKernel implements Kernel {
   }
 
   run(): RunStatus {
-    const status = RUN_STATUS[this.exports.run()];
-    if (status === undefined) throw new KernelError("state", "the kernel stopped without a status");
-    return status;
+    return statusOf(this.exports.run());
   }
 
   miss(): Miss {
@@ -414,6 +423,35 @@ class WasmKernel implements Kernel {
 
   commit(): void {
     this.exports.commit();
+  }
+
+  beginBatch(packed: Uint8Array, count: number): void {
+    if (this.options.missing !== "zero" || this.options.trace !== undefined)
+      throw new KernelError("state", "batches run in resident state, and without a trace");
+    if (count > L.MAX_BATCH)
+      throw new KernelError("memory", `a batch has at most ${L.MAX_BATCH} transactions, not ${count}`);
+    this.makeRoom(packed.length);
+    this.heap.set(packed, this.inputAt);
+    this.exports.openBatch(count, this.inputAt + packed.length);
+  }
+
+  runBatch(): RunStatus {
+    return statusOf(this.exports.runBatch());
+  }
+
+  batchDone(): number {
+    return this.exports.batchDone();
+  }
+
+  batchOutcome(index: number): KernelOutcome {
+    if (index >= this.exports.batchDone())
+      throw new KernelError("state", `transaction ${index} of the batch is not done`);
+    this.refresh();
+    return readOutcome(this.heap, this.view, this.batchOutcomesAt() + index * L.OUTCOME_BYTES, false);
+  }
+
+  batchOutcomesAt(): number {
+    return this.exports.outcomes();
   }
 
   peek(key: Uint8Array): Uint8Array | undefined {

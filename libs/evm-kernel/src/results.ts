@@ -28,7 +28,8 @@ function readBigInt(view: DataView, at: number): bigint {
   return (view.getBigUint64(at) << 192n) | (view.getBigUint64(at + 8) << 128n) | (middle << 64n) | low;
 }
 
-export function readOutcome(heap: Uint8Array, view: DataView, at: number): KernelOutcome {
+/** The outcome at `at`; `withReturn`: its return data is still there. */
+export function readOutcome(heap: Uint8Array, view: DataView, at: number, withReturn = true): KernelOutcome {
   const u32 = (offset: number): number => view.getUint32(at + offset, true);
   const outcome = OUTCOMES[u32(L.RESULT_OUTCOME)]!;
   if (outcome !== "included")
@@ -46,7 +47,7 @@ export function readOutcome(heap: Uint8Array, view: DataView, at: number): Kerne
   const logsAt = u32(L.RESULT_LOGS);
   const logBytes = u32(L.RESULT_LOG_BYTES);
   const returnAt = u32(L.RESULT_RETURN);
-  const returnBytes = u32(L.RESULT_RETURN_BYTES);
+  const returnBytes = withReturn ? u32(L.RESULT_RETURN_BYTES) : 0;
   return {
     outcome,
     status: u32(L.RESULT_STATUS) === 1 ? 1 : 0,

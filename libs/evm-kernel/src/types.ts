@@ -205,6 +205,23 @@ export interface Kernel {
   commit(): void;
   /** Resident state: what the kernel holds for a key; undefined when nothing. */
   peek(key: Uint8Array): Uint8Array | undefined;
+  /**
+   * Resident state, without trace: takes a batch of `count` packed transactions or calls, one behind the other, at most
+   * MAX_BATCH; an execution that was under way is dropped.
+   */
+  beginBatch(packed: Uint8Array, count: number): void;
+  /**
+   * Runs and commits them in order, each as `run` and `commit` would. `done`: all of them. Otherwise the status is that of
+   * the one behind those that are done: after `miss` supply the code and run again; after `limit` begin what is left as
+   * a batch of its own (room for logs is shared), and when nothing was done it is that transaction's own limit.
+   */
+  runBatch(): RunStatus;
+  /** Transactions of the batch whose outcome is there; until the next `begin`, `beginBatch` or the like. */
+  batchDone(): number;
+  /** Outcome of one of them, return data excepted: nothing of it is kept. */
+  batchOutcome(index: number): KernelOutcome;
+  /** Where their outcomes stand (OUTCOME_BYTES each, RESULT_* of the layout): for hosts that make no objects. */
+  batchOutcomesAt(): number;
   /** Forgets all state, resident or not; code stays. */
   reset(): void;
 

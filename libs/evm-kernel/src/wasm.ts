@@ -64,6 +64,10 @@ export interface KernelExports {
   seed(key: number, word: number): void;
   peek(key: number, out: number): number;
   commit(): void;
+  openBatch(transactions: number, end: number): void;
+  runBatch(): number;
+  batchDone(): number;
+  outcomes(): number;
   collect(attempts: boolean): number;
   ranges(): number;
   rangesCount(): number;

@@ -2,8 +2,12 @@
 import { type Kernel, packCall } from "@velarium/evm-kernel";
 import type { WorkloadCall } from "./workload.ts";
 
+/** Calls that one entry into the kernel runs: their packed forms fit a cache together with what they touch. */
+const BATCH = 256;
+
 export class PackedCalls {
   private readonly words: Uint32Array;
+  private readonly bytes: Uint8Array;
   private readonly ends: Uint32Array;
 
   constructor(calls: readonly WorkloadCall[]) {
@@ -12,8 +16,17 @@ export class PackedCalls {
     let end = 0;
     for (const [i, { length }] of packed.entries()) this.ends[i] = end += length >> 2;
     this.words = new Uint32Array(end);
-    const bytes = new Uint8Array(this.words.buffer);
-    for (const [i, call] of packed.entries()) bytes.set(call, i === 0 ? 0 : this.ends[i - 1]! * 4);
+    this.bytes = new Uint8Array(this.words.buffer);
+    for (const [i, call] of packed.entries()) this.bytes.set(call, i === 0 ? 0 : this.ends[i - 1]! * 4);
+  }
+
+  /** Begins a batch of `count` calls at most, from call `index` on, counted round the list; tells how many. */
+  beginBatch(kernel: Kernel, index: number, count: number): number {
+    const at = index % this.ends.length;
+    const end = Math.min(at + Math.min(count, BATCH), this.ends.length);
+    const from = at === 0 ? 0 : this.ends[at - 1]! * 4;
+    kernel.beginBatch(this.bytes.subarray(from, this.ends[end - 1]! * 4), end - at);
+    return end - at;
   }
 
   /** Begins call `index`, counted round the list. */

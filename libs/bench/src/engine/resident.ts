@@ -55,6 +55,8 @@ export class ResidentRunner implements Runner {
   private readonly workload: Workload;
   private readonly context: BlockContext;
   private readonly calls: PackedCalls;
+  /** Runs many calls by one entry into the kernel, unless each has to be taken back. */
+  private readonly batches: boolean;
 
   /** `keccakMemo`: as in KernelOptions. */
   constructor(tier: Tier, workload: Workload, context: BlockContext, keccakMemo?: number) {
@@ -62,6 +64,7 @@ export class ResidentRunner implements Runner {
     this.workload = workload;
     this.context = context;
     this.calls = new PackedCalls(workload.calls);
+    this.batches = workload.startsOver !== true;
     const precompiles = precompilesOf(context.rules);
     this.kernel = createKernel({
       missing: "zero",
@@ -103,12 +106,24 @@ export class ResidentRunner implements Runner {
   }
 
   run(from: number, count: number): void {
-    for (let i = from; i < from + count; i++) {
-      this.call(i);
-      this.end();
-    }
+    if (this.batches) this.runBatches(from, count);
+    else
+      for (let i = from; i < from + count; i++) {
+        this.call(i);
+        this.end();
+      }
     if (this.kernel.outcome().status !== 1)
       throw failedCall(this.workload, this.name, from + count - 1, "it ended without success");
+  }
+
+  private runBatches(from: number, count: number): void {
+    const { kernel, calls } = this;
+    for (let at = from; at < from + count; ) {
+      const taken = calls.beginBatch(kernel, at, from + count - at);
+      const status = kernel.runBatch();
+      if (status !== "done") throw failedCall(this.workload, this.name, at + kernel.batchDone(), status);
+      at += taken;
+    }
   }
 
   inspect(index: number): CallResult {
