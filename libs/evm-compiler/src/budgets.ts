@@ -30,4 +30,4 @@ export const DEFAULT_POLICY: CompilerPolicy = {
 };
 
 /** Part of the key of compiled code: raised with every change of what is emitted. */
-export const EMITTER_VERSION = 1;
+export const EMITTER_VERSION = 2;

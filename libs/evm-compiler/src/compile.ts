@@ -1,7 +1,7 @@
 /** From bytecode to the bytes of a module, within budgets: the whole compiler but V8, without state and clock. */
 import { createHash } from "node:crypto";
 import type { BlockRules } from "@velarium/chain-rules";
-import { buildFunction, templateOf } from "@velarium/evm-ir";
+import { type BuildOptions, buildFunction, templateOf } from "@velarium/evm-ir";
 import { EMITTER_VERSION } from "./budgets.ts";
 import type { ImmediatePlace } from "./emit/frame-code.ts";
 import { emitModule } from "./emit/module.ts";
@@ -38,12 +38,16 @@ export function templateKey(code: Uint8Array, rules: BlockRules): string {
     .digest("hex");
 }
 
+/** How far code is cloned; tests set it to have all of it shared. */
+export type CloneLimits = Pick<BuildOptions, "maxContexts" | "maxClone">;
+
 /** Never throws on any code. `now`: milliseconds, for the statistics and the bound on time. */
 export function compileCode(
   code: Uint8Array,
   rules: BlockRules,
   budgets: CompilerBudgets,
   now: () => number = () => performance.now(),
+  clones: CloneLimits = {},
 ): EmittedCode | RefusedCode {
   if (code.length > budgets.codeBytes) {
     return refusal("code-size", `${code.length} bytes of code, at most ${budgets.codeBytes} are compiled`);
@@ -52,6 +56,8 @@ export function compileCode(
     const started = now();
     const built = buildFunction(code, rules, {
       template: true,
+      landings: true,
+      ...clones,
       budgets: { blocks: budgets.blocks, instructions: budgets.instructions, wallMs: budgets.wallMs },
       now,
     });

@@ -3,7 +3,7 @@ import { type BlockRules, forkIndex } from "@velarium/chain-rules";
 import type { CodeStats, Kernel } from "@velarium/evm-kernel";
 import { BackgroundCompiler, type CompileResult } from "./background.ts";
 import { DEFAULT_BUDGETS, DEFAULT_POLICY } from "./budgets.ts";
-import { compileCode, templateKey } from "./compile.ts";
+import { type CloneLimits, compileCode, templateKey } from "./compile.ts";
 import { ModuleCache, type ModuleRecord } from "./modules.ts";
 import type {
   CompiledStats,
@@ -38,6 +38,7 @@ class KernelCompiler implements Compiler {
   readonly #modules: ModuleCache;
   readonly #entries = new Map<number, EntryRecord>();
   readonly #optimise: boolean;
+  readonly #clones: CloneLimits | undefined;
   /** Counts looks at the kernel and forced codes: what was used last is what has the highest count. */
   #clock = 0;
   /** The kernel's epoch that the entries are of. */
@@ -46,6 +47,7 @@ class KernelCompiler implements Compiler {
   constructor(options: CompilerOptions) {
     this.#kernel = options.kernel;
     this.#optimise = options.optimise ?? false;
+    this.#clones = options.clones;
     this.#policy = { ...DEFAULT_POLICY, ...options.policy };
     this.#budgets = { ...DEFAULT_BUDGETS, ...options.budgets };
     this.#modules = new ModuleCache(this.#policy.maxModules, this.#policy.maxModuleBytes);
@@ -87,7 +89,7 @@ class KernelCompiler implements Compiler {
     const record = this.#recordOf(known, rules);
     if (record.state === "fallback") return fallen(record);
     if (record.module === undefined) {
-      const emitted = compileCode(known.code, rules, this.#budgets);
+      const emitted = compileCode(known.code, rules, this.#budgets, undefined, this.#clones);
       if (!emitted.ok) {
         this.#settle(record, emitted);
         return fallen(record);

@@ -1,6 +1,7 @@
 /** What an engine sees of the compiler. */
 import type { BlockRules } from "@velarium/chain-rules";
 import type { Kernel } from "@velarium/evm-kernel";
+import type { CloneLimits } from "./compile.ts";
 import type { BudgetKind } from "./wasm/code.ts";
 
 /** Bounds on what one code may cost. A code that exceeds one stays with the interpreter for good. */
@@ -47,6 +48,8 @@ export interface CompilerOptions {
   readonly budgets?: Partial<CompilerBudgets>;
   /** False: no worker; codes are compiled by `force` only. Default true. */
   readonly background?: boolean;
+  /** How far `force` clones code; for tests. Absent: as far as is good. */
+  readonly clones?: CloneLimits;
   /**
    * `force` has V8 optimise at once, as the worker always does; for benchmarks. Default false: V8 optimises what gets hot,
    * which is right for thousands of codes that run once.

@@ -75,6 +75,22 @@ describe("compiled code does what the interpreter does", () => {
     });
   }
 
+  for (const clones of [
+    { maxContexts: 0, maxClone: 0 },
+    { maxContexts: 1, maxClone: 5 },
+  ])
+    it(`random programs, at most ${clones.maxContexts} clones of a position`, () => {
+      const machine = new Machine("cancun", { budgets: BUDGETS, clones });
+      const tally = { compiled: 0, fallbacks: 0 };
+      fc.assert(
+        fc.property(program, data, gas, fc.boolean(), (code, input, limit, isStatic) => {
+          check(machine, code, input, limit, isStatic, tally);
+        }),
+        { numRuns: 100 },
+      );
+      expect(tally.compiled).toBeGreaterThan(tally.fallbacks);
+    });
+
   it("bytes at random", () => {
     const machine = new Machine("cancun", { budgets: BUDGETS });
     const tally = { compiled: 0, fallbacks: 0 };

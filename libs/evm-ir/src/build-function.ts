@@ -8,7 +8,7 @@ import type { IrFunction } from "./ir.ts";
 import { optimizeFunction } from "./passes/optimize.ts";
 
 /**
- * Tried in this order until one stays within the budgets. The first resolves every jump of all but a few percent of real
+ * Tried in this order until one stays within the budgets, where there are no landings. The first resolves every jump of all but a few percent of real
  * contracts; the others leave code that is deeply nested or recursive to the interpreter where it goes too deep.
  */
 const ATTEMPTS: readonly ContextLimits[] = [
@@ -16,6 +16,16 @@ const ATTEMPTS: readonly ContextLimits[] = [
   { maxContexts: 64, maxShared: 64 },
   { maxContexts: 16, maxShared: 32 },
   { maxContexts: 4, maxShared: 8 },
+];
+/**
+ * The same with landings: what is not cloned is shared, so that all code is in the function. Clones of small functions
+ * are faster than sharing them, and are what most of a function's size consists of.
+ */
+const LANDING_ATTEMPTS: readonly ContextLimits[] = [
+  { maxContexts: 512, maxShared: 0, maxClone: 150 },
+  { maxContexts: 64, maxShared: 0, maxClone: 60 },
+  { maxContexts: 8, maxShared: 0, maxClone: 20 },
+  { maxContexts: 2, maxShared: 0, maxClone: 0 },
 ];
 /** What another attempt cannot change. */
 const FINAL: ReadonlySet<keyof Budgets> = new Set(["wallMs", "blockInstructions"]);
@@ -36,6 +46,13 @@ function attempt(
   return { fn, translation };
 }
 
+function attemptsFor({ maxContexts, maxShared, maxClone, landings }: BuildOptions): readonly ContextLimits[] {
+  const isFixed = maxContexts !== undefined || maxShared !== undefined || maxClone !== undefined;
+  if (!isFixed) return landings === true ? LANDING_ATTEMPTS : ATTEMPTS;
+  const limits = { maxContexts: maxContexts ?? 512, maxShared: maxShared ?? (landings === true ? 0 : 64) };
+  return [landings === true ? { ...limits, maxClone: maxClone ?? 150 } : limits];
+}
+
 /** CPU time of this thread in ms: a build must not fail because the machine is busy with other things. */
 function threadMs(): number {
   const { user, system } = process.threadCpuUsage();
@@ -44,9 +61,7 @@ function threadMs(): number {
 
 /** Builds the function of `code` under `rules`. Never throws on any code. */
 export function buildFunction(code: Uint8Array, rules: BlockRules, options: BuildOptions = {}): BuildResult {
-  const { maxContexts, maxShared } = options;
-  const fixed = maxContexts !== undefined || maxShared !== undefined;
-  const attempts = fixed ? [{ maxContexts: maxContexts ?? 512, maxShared: maxShared ?? 64 }] : ATTEMPTS;
+  const attempts = attemptsFor(options);
   const budgets = { ...DEFAULT_BUDGETS, ...options.budgets };
   const now = options.now ?? threadMs;
   const started = now();
@@ -66,12 +81,13 @@ export function buildFunction(code: Uint8Array, rules: BlockRules, options: Buil
 }
 
 function statsOf(code: Uint8Array, fn: IrFunction, translation: Translation, ms: number) {
-  const { variants, positions, unknownJumps, guardedJumps, droppedVariants } = translation;
+  const { variants, positions, landings, unknownJumps, guardedJumps, droppedVariants } = translation;
   return {
     codeBytes: code.length,
     blocks: fn.blocks.length,
     variants,
     positions,
+    landings,
     unknownJumps,
     guardedJumps,
     droppedVariants,

@@ -26,6 +26,13 @@ export interface BuildOptions {
   readonly maxContexts?: number;
   /** Shared blocks of one position; beyond, as in deep recursion, it is an exit to the interpreter. */
   readonly maxShared?: number;
+  /**
+   * Where cloning ends, operands stay in the frame and all contexts of a position share one block, a landing, to which
+   * returns find back by their address. Default false: such places are exits.
+   */
+  readonly landings?: boolean;
+  /** With landings: instructions of an internal function beyond which its callers share it. */
+  readonly maxClone?: number;
   /** Constants of the template stay immediates, so that the function serves every code of the template. */
   readonly template?: boolean;
   /** Run the optimising passes; default true. */
@@ -44,6 +51,8 @@ export interface BuildStats {
   readonly unknownJumps: number;
   /** Jumps among known targets, of which it is not proven that there are no others: any other is an exit. */
   readonly guardedJumps: number;
+  /** Landings: positions that are reached with any stack. */
+  readonly landings: number;
   /** Blocks that are exits because a position had too many variants, or the operand stack was too high. */
   readonly droppedVariants: number;
   readonly instructions: number;

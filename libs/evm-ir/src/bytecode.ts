@@ -8,6 +8,7 @@ import type { Fork } from "@velarium/chain-rules";
 import type { Opcode, OpcodeTable } from "@velarium/evm-opcodes";
 import { jumpDestinations, pushed, templateOf } from "./code.ts";
 import type { Construction } from "./construct.ts";
+import { sharedFunctions } from "./internal-functions.ts";
 import {
   type Block,
   BOUNDARY_INPUTS,
@@ -79,14 +80,17 @@ interface JumpSite {
 export interface ContextLimits {
   /** Contexts in which a position is built apart. */
   readonly maxContexts: number;
-  /** Contexts in which it is shared beyond that; then it becomes an exit. */
+  /** Contexts in which it is shared beyond that; then it becomes an exit, or a landing. */
   readonly maxShared: number;
+  /** There are landings, and internal functions of more instructions are shared there. */
+  readonly maxClone?: number;
 }
 
 export interface Translation {
   readonly function: IrFunction;
   readonly variants: number;
   readonly positions: number;
+  readonly landings: number;
   readonly unknownJumps: number;
   readonly guardedJumps: number;
   readonly droppedVariants: number;
@@ -103,6 +107,10 @@ export class BytecodeFrontEnd {
   readonly #variants = new Map<string, Block>();
   readonly #contextCount = new Map<number, number>();
   readonly #sharedCount = new Map<number, number>();
+  /** By position; undefined when there are none. */
+  readonly #landings: Map<number, Block> | undefined;
+  /** Entries of functions that are not cloned. */
+  readonly #shared: ReadonlySet<number>;
   readonly #flow: TargetFlow<JumpSite>;
   readonly #sites: JumpSite[] = [];
   readonly #work: Pending[] = [];
@@ -128,6 +136,9 @@ export class BytecodeFrontEnd {
     this.#limits = options;
     this.#flow = new TargetFlow(ir);
     this.#destinations = jumpDestinations(code);
+    const { maxClone } = options;
+    this.#landings = maxClone === undefined ? undefined : new Map();
+    this.#shared = maxClone === undefined ? new Set() : sharedFunctions(code, this.#destinations, maxClone);
     const template = options.template ? templateOf(code, this.#destinations) : undefined;
     this.#immediates = template?.immediates ?? [];
     this.#immediateAt = new Map(template?.positions.map((pc, index) => [pc, index]));
@@ -148,6 +159,7 @@ export class BytecodeFrontEnd {
       },
       variants: this.#variants.size,
       positions: this.#contextCount.size,
+      landings: this.#landings?.size ?? 0,
       unknownJumps: this.#unknownJumps,
       guardedJumps: this.#guardedJumps,
       droppedVariants: this.#dropped,
@@ -175,6 +187,7 @@ export class BytecodeFrontEnd {
       const code = this.#code[pc]!;
       const opcode = this.#table.opcode(code);
       if (opcode === undefined) return this.#fail("undefined", pc);
+      if (this.#block.floating) this.#takeOperands(opcode.inputs, pc);
       const height = this.#stack.length;
       if (height < opcode.inputs) return this.#fail("underflow", pc);
       if (height - opcode.inputs + opcode.outputs > STACK_LIMIT) return this.#fail("overflow", pc);
@@ -192,8 +205,13 @@ export class BytecodeFrontEnd {
     }
   }
 
-  #isVariant(block: Block): boolean {
-    return block.id !== 0 && block.resume === undefined && this.#destinations[block.pc] === 1;
+  #isVariant({ id, pc, resume }: Block): boolean {
+    return id !== 0 && (resume === undefined || resume.landing) && this.#destinations[pc] === 1;
+  }
+
+  /** Lets operands in the frame join the window until it has `count`. */
+  #takeOperands(count: number, pc: number): void {
+    while (this.#stack.length < count) this.#stack.unshift(entryOf(this.#emit("operand", pc, [])));
   }
 
   #end(terminator: Block["terminator"]): void {
@@ -361,6 +379,7 @@ export class BytecodeFrontEnd {
 
   /** Accesses and boundaries; true when the block ends and nothing follows it. */
   #alone(opcode: Opcode, pc: number): boolean {
+    if (this.#block.floating && opcode.outputs > opcode.inputs) this.#charge({ ...opcode, staticGas: 0 }, pc);
     this.#section = undefined;
     const name = opcode.mnemonic.toLowerCase();
     if (name === "selfdestruct") {
@@ -375,7 +394,7 @@ export class BytecodeFrontEnd {
 
   #access(op: Operation, opcode: Opcode, pc: number): void {
     const from = this.#block;
-    const to = this.#ir.resumeBlock(pc, this.#stack.length);
+    const to = this.#ir.resumeBlock(pc, this.#stack.length, from.floating);
     const args = this.#enterResume(to);
     from.terminator = { kind: "jump", edge: this.#edge(to, args), pc };
     to.resume.stack = this.#stack.map(valueIn);
@@ -388,7 +407,7 @@ export class BytecodeFrontEnd {
     const stack = this.#stack.map(valueIn);
     this.#pops(opcode.inputs);
     const hasResult = boundaryHasResult(op);
-    const to = this.#ir.resumeBlock(pc + 1, this.#stack.length + (hasResult ? 1 : 0));
+    const to = this.#ir.resumeBlock(pc + 1, this.#stack.length + (hasResult ? 1 : 0), from.floating);
     const result = hasResult ? this.#ir.param(to, op === "create" || op === "create2" ? 160 : 1) : NO_VALUE;
     const args = this.#enterResume(to);
     if (hasResult) this.#push(result);
@@ -441,13 +460,13 @@ export class BytecodeFrontEnd {
     this.#pops(opcode.inputs);
     const valid = this.#isDestination(target);
     if (decided !== undefined) {
-      if (valid) this.#end({ kind: "jump", edge: this.#variant(Number(target)), pc });
+      if (valid) this.#end({ kind: "jump", edge: this.#target(Number(target), pc), pc });
       else this.#fail("badjump", pc);
       return true;
     }
     const from = this.#block;
     const then = valid ? this.#variant(Number(target)) : this.#failure("badjump", pc);
-    const next = this.#ir.block(pc + 1, this.#stack.length);
+    const next = this.#newBlock(pc + 1);
     from.terminator = { kind: "branch", condition: condition!, then, else: { block: next.id, args: [] }, pc };
     if (this.#destinations[pc + 1] === 1)
       next.terminator = { kind: "jump", edge: this.#variant(pc + 1), pc: pc + 1 };
@@ -459,6 +478,10 @@ export class BytecodeFrontEnd {
   #jumpToValue(opcode: Opcode, pc: number): void {
     const value = valueIn(this.#stack.at(-1)!);
     const source = this.#masked.get(value) ?? value;
+    if (this.#block.floating && opcode.code === JUMP) {
+      this.#ir.useOperands(this.#stack.length);
+      return this.#end({ kind: "dispatch", stack: this.#stack.map(valueIn), gas: opcode.staticGas, pc });
+    }
     if (opcode.code === JUMPI || this.#ir.values[source]!.kind !== "param") {
       this.#unknownJumps++;
       return this.#exit("unknownjump", pc);
@@ -491,7 +514,7 @@ export class BytecodeFrontEnd {
       return true;
     }
     // The jump is paid for behind the choice, because an unknown target leaves before it.
-    const block = this.#ir.block(site.pc, this.#stack.length);
+    const block = this.#newBlock(site.pc);
     this.#block = block;
     this.#section = undefined;
     site.cases.push({ value: pc, edge: { block: block.id, args: [] } });
@@ -517,14 +540,14 @@ export class BytecodeFrontEnd {
     }
     if (complete && cases.length === 1) return this.#end({ kind: "jump", edge: cases[0]!.edge, pc });
     if (!complete) this.#guardedJumps++;
-    const otherwise = this.#ir.block(pc, stack.length);
+    const otherwise = this.#newBlock(pc);
     this.#end({ kind: "switch", value, cases, default: { block: otherwise.id, args: [] }, pc });
     this.#block = otherwise;
     this.#exit("unknownjump", pc);
   }
 
   #failure(reason: FailReason, pc: number): Edge {
-    const block = this.#ir.block(pc, this.#stack.length);
+    const block = this.#newBlock(pc);
     block.terminator = { kind: "fail", reason, pc };
     return { block: block.id, args: [] };
   }
@@ -536,6 +559,46 @@ export class BytecodeFrontEnd {
     return constant !== undefined && this.#isDestination(constant);
   }
 
+  #targetOf(entry: Entry): number {
+    return Number(this.#ir.constantOf(valueIn(entry)));
+  }
+
+  #newBlock(pc: number): Block {
+    return this.#ir.block(pc, this.#stack.length, this.#block.floating);
+  }
+
+  /** The edge that the jump at `pc` takes to `target`: to a landing when it calls a function that is shared. */
+  #target(target: number, pc: number): Edge {
+    if (!this.#shared.has(target)) return this.#variant(target);
+    const back = this.#stack.some((entry) => this.#isTarget(entry) && this.#targetOf(entry) === pc + 1);
+    return back ? this.#transfer(target) : this.#variant(target);
+  }
+
+  /** The edge to a block that leaves the operands in the frame for the landing at `pc`. */
+  #transfer(pc: number): Edge {
+    const block = this.#newBlock(pc);
+    this.#ir.useOperands(this.#stack.length);
+    // What comes back to addresses among them finds them by a dispatch.
+    for (const entry of this.#stack) if (this.#isTarget(entry)) this.#landing(this.#targetOf(entry));
+    block.terminator = {
+      kind: "transfer",
+      stack: this.#stack.map(valueIn),
+      to: this.#landing(pc).id,
+      pc,
+    };
+    return this.#edge(block, []);
+  }
+
+  #landing(pc: number): Block {
+    let block = this.#landings!.get(pc);
+    if (block === undefined) {
+      block = this.#ir.landing(pc);
+      this.#landings!.set(pc, block);
+      this.#work.push({ block, pc, stack: [] });
+    }
+    return block;
+  }
+
   /** The edge from here to the block of `pc` in this context, which is made if it is new. */
   #variant(pc: number): Edge {
     const { maxContexts, maxShared } = this.#limits;
@@ -545,7 +608,7 @@ export class BytecodeFrontEnd {
       this.#variantKeeping("", pc, targets, this.#contextCount, maxContexts) ??
       // Beyond, contexts differ in what is most likely the return address of the function at hand.
       this.#variantKeeping("shared", pc, targets.slice(-1), this.#sharedCount, maxShared) ??
-      this.#dropVariant(pc)
+      (this.#landings === undefined ? this.#dropVariant(pc) : this.#transfer(pc))
     );
   }
 
@@ -558,13 +621,16 @@ export class BytecodeFrontEnd {
     limit: number,
   ): Edge | undefined {
     const stack = this.#stack;
-    let key = `${kind},${pc},${stack.length}`;
+    const { floating } = this.#block;
+    let key = `${kind},${floating ? "floating," : ""}${pc},${stack.length}`;
     for (const place of places) key += `,${place}:${valueIn(stack[place]!)}`;
     let block = this.#variants.get(key);
     if (block === undefined) {
-      const count = counts.get(pc) ?? 0;
+      // Positions are counted apart by whether they float.
+      const counted = floating ? -1 - pc : pc;
+      const count = counts.get(counted) ?? 0;
       if (count >= limit) return undefined;
-      counts.set(pc, count + 1);
+      counts.set(counted, count + 1);
       block = this.#newVariant(pc, places);
       this.#variants.set(key, block);
     }
@@ -577,7 +643,7 @@ export class BytecodeFrontEnd {
 
   /** A block for `pc` with parameters for all operands but those at `places`. */
   #newVariant(pc: number, places: readonly number[]): Block {
-    const block = this.#ir.block(pc, this.#stack.length);
+    const block = this.#newBlock(pc);
     this.#ir.useOperands(this.#stack.length);
     let next = 0;
     const stack = this.#stack.map((entry, i) => {

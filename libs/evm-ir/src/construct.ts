@@ -106,22 +106,26 @@ export class Construction {
     return id;
   }
 
-  block(pc: number, height: number): Block {
-    return this.#addBlock(pc, height, undefined);
+  block(pc: number, height: number, floating = false): Block {
+    return this.#addBlock(pc, height, floating, undefined);
   }
 
   /** A resume block; the caller fills in its parameters and `resume.stack`. */
-  resumeBlock(pc: number, height: number): Block & { readonly resume: Resume } {
-    const resume: Resume = { index: this.#resumes++, stack: [] };
-    return this.#addBlock(pc, height, resume) as Block & { readonly resume: Resume };
+  resumeBlock(pc: number, height: number, floating = false): Block & { readonly resume: Resume } {
+    const resume: Resume = { index: this.#resumes++, landing: false, stack: [] };
+    return this.#addBlock(pc, height, floating, resume) as Block & { readonly resume: Resume };
   }
 
-  #addBlock(pc: number, height: number, resume: Resume | undefined): Block {
+  landing(pc: number): Block {
+    return this.#addBlock(pc, 0, true, { index: this.#resumes++, landing: true, stack: [] });
+  }
+
+  #addBlock(pc: number, height: number, floating: boolean, resume: Resume | undefined): Block {
     if (this.blocks.length >= this.budgets.blocks) throw new BudgetExceeded("blocks");
     this.tick();
     const id: BlockId = this.blocks.length;
     const terminator = { kind: "fail", reason: "undefined", pc } as const;
-    const block: Block = { id, pc, height, params: [], resume, instructions: [], terminator };
+    const block: Block = { id, pc, height, floating, params: [], resume, instructions: [], terminator };
     this.blocks.push(block);
     return block;
   }

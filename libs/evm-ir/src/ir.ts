@@ -49,7 +49,7 @@ export interface Instruction {
    * - others: 0
    */
   gas: number;
-  /** `section` only: operands on the stack on entry. */
+  /** `section` only: operands in the window on entry. */
   height?: number;
   /** `section` only: operands needed on entry. */
   minStack?: number;
@@ -104,6 +104,13 @@ export type Terminator =
   /** Leaves to the kernel like a boundary and does not come back. */
   | { readonly kind: "selfdestruct"; stack: ValueId[]; pc: number }
   | { readonly kind: "fail"; reason: FailReason; pc: number }
+  /** Writes the window to the frame and goes on at a landing. */
+  | { readonly kind: "transfer"; stack: ValueId[]; to: BlockId; pc: number }
+  /**
+   * Jumps to the target on top of the stack: writes the rest of the window to the frame and goes on at the landing that
+   * has the target as its `pc`, charging `gas` for the jump. Where there is none it is an exit at `pc`, with nothing charged.
+   */
+  | { readonly kind: "dispatch"; stack: ValueId[]; gas: number; pc: number }
   /** The interpreter goes on at `pc` with this operand stack; nothing of the instruction there has been charged. */
   | { readonly kind: "exit"; reason: ExitReason; stack: ValueId[]; pc: number };
 
@@ -111,7 +118,9 @@ export type Terminator =
 export interface Resume {
   /** Dense from 0 within a function: what the frame remembers. */
   readonly index: number;
-  /** The complete operand stack in the frame on entry, bottom first: parameters of the block, constants, immediates. */
+  /** Transfers and dispatches come here, whatever the operand stack: the window is empty. One per `pc` at most. */
+  readonly landing: boolean;
+  /** The window of the operand stack on entry, bottom first: parameters of the block, constants, immediates. */
   stack: ValueId[];
 }
 
@@ -119,8 +128,10 @@ export interface Block {
   readonly id: BlockId;
   /** Position in the source of what the block begins with. */
   readonly pc: number;
-  /** Operands on the stack on entry. */
+  /** Operands in the window on entry. */
   readonly height: number;
+  /** There may be operands in the frame below the window; else the window is the whole operand stack. */
+  readonly floating: boolean;
   params: ValueId[];
   /**
    * A block that the frame can come back to uses no value of another block but constants and immediates. It begins with
@@ -142,7 +153,7 @@ export interface IrFunction {
   readonly blocks: Block[];
 }
 
-/** Where control may go from `terminator`. */
+/** Where control may go from `terminator` with values. Transfers and dispatches carry none: they go to landings. */
 export function edgesOf(terminator: Terminator): Edge[] {
   switch (terminator.kind) {
     case "jump":
@@ -170,6 +181,8 @@ export function usesOf(terminator: Terminator): readonly ValueId[] {
       return [terminator.offset, terminator.size];
     case "boundary":
     case "selfdestruct":
+    case "transfer":
+    case "dispatch":
     case "exit":
       return terminator.stack;
     default:

@@ -6,6 +6,7 @@
  * - `memoryread`, `memorywrite`: the frame's memory; reads may be dropped, writes not, neither may cross the other
  * - `gas`: charges or observes gas, expands memory; order among themselves and against accesses matters
  *   (copies and `log` charge too)
+ * - `stack`: takes operands out of the frame; order among themselves and against accesses matters
  * - `transient`, `log`: effects that a failure takes back
  * - `access`: state that may be missing; first in its block, which is a resume block
  */
@@ -15,6 +16,7 @@ export type Effect =
   | "memoryread"
   | "memorywrite"
   | "gas"
+  | "stack"
   | "transientread"
   | "transientwrite"
   | "log"
@@ -100,6 +102,9 @@ export const OPERATIONS = {
   touch: of("gas", 2),
   /** Gas left, which the section before has charged exactly. */
   gas: of("gas", 0, 64),
+
+  /** The topmost operand in the frame below the window joins it at the bottom; fails when there is none. */
+  operand: of("stack", 0, 256),
 
   /** (offset): memory has been touched, as for all that follow here. */
   mload: of("memoryread", 1, 256),

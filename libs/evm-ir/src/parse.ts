@@ -155,12 +155,14 @@ class Parser {
     const height = line.field("height");
     let resume: Block["resume"];
     const names: string[] = [];
-    if (line.accept("resume")) {
-      resume = { index: line.integer(), stack: [] };
+    const floating = line.accept("floating");
+    if (line.peek() === "resume" || line.peek() === "landing") {
+      const landing = line.next() === "landing";
+      resume = { index: line.integer(), landing, stack: [] };
       this.#list(line, () => names.push(this.#name(line)));
     }
     const terminator = { kind: "stop", pc } as const;
-    const block: Block = { id, pc, height, params: [], resume, instructions: [], terminator };
+    const block: Block = { id, pc, height, floating, params: [], resume, instructions: [], terminator };
     line.expect("(");
     while (!line.accept(")")) {
       const name = line.next();
@@ -311,6 +313,8 @@ class Parser {
       "stop",
       "selfdestruct",
       "fail",
+      "transfer",
+      "dispatch",
       "exit",
     ] as const;
     const kind = line.oneOf(kinds);
@@ -338,6 +342,14 @@ class Parser {
         return { kind, stack: this.#valueList(line) };
       case "fail":
         return { kind, reason: line.oneOf(FAIL_REASONS) };
+      case "transfer": {
+        const to = line.integer();
+        return { kind, to, stack: this.#valueList(line) };
+      }
+      case "dispatch": {
+        const stack = this.#valueList(line);
+        return { kind, stack, gas: line.field("gas") };
+      }
       case "exit":
         return { kind, reason: line.oneOf(EXIT_REASONS), stack: this.#valueList(line) };
     }

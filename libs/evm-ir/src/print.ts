@@ -46,10 +46,11 @@ class Printer {
     return `${block}(${this.#list(args)})`;
   }
 
-  #heading({ id, pc, height, resume, params }: Block): string {
-    const point = resume === undefined ? "" : ` resume ${resume.index} [${this.#list(resume.stack)}]`;
+  #heading({ id, pc, height, floating, resume, params }: Block): string {
+    const entry = resume?.landing === true ? "landing" : "resume";
+    const point = resume === undefined ? "" : ` ${entry} ${resume.index} [${this.#list(resume.stack)}]`;
     const list = params.map((param) => this.#definition(param)).join(", ");
-    return `block ${id} pc=${pc} height=${height}${point} (${list}):`;
+    return `block ${id} pc=${pc} height=${height}${floating ? " floating" : ""}${point} (${list}):`;
   }
 
   #instruction(instruction: Instruction): string {
@@ -87,6 +88,10 @@ class Printer {
         return `selfdestruct [${this.#list(t.stack)}]`;
       case "fail":
         return `fail ${t.reason}`;
+      case "transfer":
+        return `transfer ${t.to} [${this.#list(t.stack)}]`;
+      case "dispatch":
+        return `dispatch [${this.#list(t.stack)}] gas=${t.gas}`;
       case "exit":
         return `exit ${t.reason} [${this.#list(t.stack)}]`;
     }

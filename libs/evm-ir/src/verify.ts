@@ -28,6 +28,8 @@ class Verifier {
   /** Where a local value is defined: index of its instruction in its block, -1 for parameters. */
   readonly #definedAt = new Map<ValueId, number>();
   readonly #predecessors: number[];
+  /** Positions of landings. */
+  readonly #landings = new Set<number>();
   #block: BlockId = 0;
 
   constructor(fn: IrFunction) {
@@ -111,6 +113,12 @@ class Verifier {
     this.#check(block.height >= 0 && block.height <= STACK_LIMIT, `a height of ${block.height}`);
     const { resume } = block;
     if (resume === undefined) return;
+    if (resume.landing) {
+      this.#check(block.floating && block.height === 0, "a landing that knows operands");
+      this.#check(!this.#landings.has(block.pc), `another landing at ${block.pc}`);
+      this.#landings.add(block.pc);
+      this.#check(this.#predecessors[block.id] === 0, "an edge leads to a landing");
+    }
     this.#check(resume.stack.length === block.height, "its stack is not as high as its height");
     const params = new Set(block.params);
     for (const id of resume.stack)
@@ -151,6 +159,7 @@ class Verifier {
     for (const arg of args) this.#use(arg, at);
     for (const word of words ?? []) this.#use(word, at);
     this.#check(words === undefined || op === "keccak", `${op} with words`);
+    this.#check(op !== "operand" || block.floating, "an operand below the bottom of the stack");
     this.#check(Number.isSafeInteger(gas) && gas >= 0, `${op} with ${gas} gas`);
     if (op === "section")
       this.#check(
@@ -173,14 +182,25 @@ class Verifier {
         `${edge.args.length} arguments for ${target.params.length} parameters of block ${target.id}`,
       );
       for (const id of edge.args) this.#use(id, at);
+      this.#check(
+        target.floating === block.floating,
+        `block ${target.id} sees another stack than block ${block.id}`,
+      );
     }
+    if (terminator.kind === "transfer")
+      this.#check(
+        this.#function.blocks[terminator.to]?.resume?.landing === true,
+        `block ${terminator.to} is no landing`,
+      );
+    if (terminator.kind === "dispatch")
+      this.#check(terminator.stack.length > 0 && terminator.gas >= 0, "a dispatch without a target");
     if (terminator.kind === "boundary") this.#boundary(terminator);
     if (terminator.kind === "switch")
       this.#check(
         new Set(terminator.cases.map(({ value }) => value)).size === terminator.cases.length,
         "equal cases",
       );
-    if (terminator.kind === "exit" || terminator.kind === "selfdestruct")
+    if ("stack" in terminator)
       this.#check(terminator.stack.length <= STACK_LIMIT, "a stack that is too high");
   }
 

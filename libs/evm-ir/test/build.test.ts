@@ -156,6 +156,31 @@ const RECURSION = bytes(
   "6006 5f 600a 56 5b 5b 5b00 5b 5f35 8015 6015 57 6013 600a 56 5b 50 5b 50 56".replaceAll(" ", ""),
 );
 
+describe("landings", () => {
+  // f(n), at 0x09, calls f(n - 1) while n is not zero.
+  const recursive = bytes("6007 5f 35 6009 56 5b 00 5b 80 15 601a 57 6019 81 6001 90 03 6009 56 5b 5b 50 56");
+  test("a function that calls itself is one landing, and what it returns to are others", () => {
+    const { fn, stats } = built(recursive, { landings: true });
+    expect([stats.unknownJumps, stats.droppedVariants]).toEqual([0, 0]);
+    const landings = fn.blocks.filter(({ resume }) => resume?.landing === true).map(({ pc }) => pc);
+    expect(landings.toSorted((a, b) => a - b)).toEqual([0x07, 0x09, 0x19]);
+    expect(printFunction(fn)).toMatch(/dispatch \[.*\] gas=8/);
+    const cut = built(recursive, { maxContexts: 8, maxShared: 0 });
+    expect(printFunction(cut.fn)).toContain("exit variants");
+  });
+  test("doubling calls stay within the size of the code", () => {
+    const { stats } = built(doublingCalls(1000), { landings: true });
+    expect(stats.blocks).toBeLessThan(10_000);
+  });
+  test("small functions are cloned, large ones shared", () => {
+    // Called twice, at 0x06 and at 0x0e.
+    const code = (size: number) =>
+      bytes(`610007 610011 56 5b 61000f 610011 56 5b 00 5b ${"3350".repeat(size)} 56`);
+    expect(built(code(10), { landings: true }).stats.landings).toBe(0);
+    expect(built(code(200), { landings: true }).stats.landings).toBe(3);
+  });
+});
+
 describe("hostile code ends in a result", () => {
   test.each([
     ["jump destinations", repeat("5b")],

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { createBlockRules } from "@velarium/chain-rules";
 import { pair, token } from "@velarium/contracts";
-import { buildFunction, type IrFunction, verifyFunction } from "../src/index.ts";
+import { type BuildOptions, buildFunction, type IrFunction, verifyFunction } from "../src/index.ts";
 import { compareRuns } from "./evaluator.ts";
 import { CALLEE_CODE } from "./programs.ts";
 import { CALLEE, runReference } from "./reference.ts";
@@ -43,15 +43,20 @@ const ARGUMENTS = [
   [7n, BigInt(CALLEE), 1000n, 128n, 1n, 1n << 255n],
 ];
 
-function build(code: Uint8Array, maxContexts: number, template: boolean): IrFunction {
-  const built = buildFunction(code, RULES, { maxContexts, template });
+function build(code: Uint8Array, options: BuildOptions): IrFunction {
+  const built = buildFunction(code, RULES, options);
   if (!built.ok) throw new Error(`beyond ${built.exceeded}`);
   expect(verifyFunction(built.function)).toEqual([]);
   return built.function;
 }
 
 test.each(codes)("%s does what the reference does, whatever is called", async (_, code) => {
-  const functions = [build(code, 512, false), build(code, 2, true)];
+  const functions = [
+    build(code, { maxContexts: 512 }),
+    build(code, { maxContexts: 2, template: true }),
+    build(code, { landings: true, maxClone: 30 }),
+    build(code, { landings: true, maxContexts: 1, maxClone: 0 }),
+  ];
   const statuses = new Set<string>();
   for (const selector of selectorsIn(code).slice(0, 40))
     for (const words of ARGUMENTS) {

@@ -73,6 +73,8 @@ class Evaluator {
   readonly #logs: Log[] = [];
   #memory = new Uint8Array(0);
   #returnData: Uint8Array = new Uint8Array();
+  /** Operands in the frame below the window, bottom first. */
+  readonly #below: bigint[] = [];
   #gas: bigint;
   #at = 0;
   #crossings = 0;
@@ -205,11 +207,33 @@ class Evaluator {
         return this.#end("success", new Uint8Array());
       case "fail":
         throw new Failure();
+      case "transfer":
+        this.#leave(terminator.stack);
+        return this.#function.blocks[terminator.to]!;
+      case "dispatch": {
+        const target = this.#value(terminator.stack.at(-1)!);
+        const landing = this.#function.blocks.find(
+          ({ pc, resume }) => resume?.landing === true && BigInt(pc) === target,
+        );
+        if (landing === undefined) {
+          this.#compare(terminator.pc, terminator.stack);
+          return this.#end("exit", new Uint8Array());
+        }
+        this.#charge(BigInt(terminator.gas));
+        this.#leave(terminator.stack.slice(0, -1));
+        return landing;
+      }
       case "selfdestruct":
       case "exit":
         this.#compare(terminator.pc, terminator.stack);
         return this.#end("exit", new Uint8Array());
     }
+  }
+
+  /** Writes the window to the frame. */
+  #leave(stack: readonly ValueId[]): void {
+    for (const id of stack) this.#below.push(this.#value(id));
+    if (this.#below.length > 1024) throw new Deviation("the operand stack is too high");
   }
 
   /** The reference's step at `pc`, which must be in the state that `stack` and the machine say. */
@@ -225,7 +249,7 @@ class Evaluator {
     }
     const step = this.#steps[at];
     if (step === undefined) throw new Deviation(`the reference does not come to ${pc}`);
-    const ours = stack.map((id) => this.#value(id));
+    const ours = [...this.#below, ...stack.map((id) => this.#value(id))];
     const show = (values: readonly bigint[]) => values.map((value) => value.toString(16)).join(" ");
     if (show(ours) !== show(step.stack))
       throw new Deviation(`stack at ${pc}: ${show(ours)}; reference: ${show(step.stack)}`);
@@ -329,12 +353,21 @@ class Evaluator {
     this.#slice(from, offset, size, (bytes) => this.#write(to, bytes));
   }
 
-  #effect({ op, gas, words, args: ids }: Instruction, args: readonly bigint[]): bigint | undefined {
+  #effect(
+    { op, gas, words, args: ids, height, maxStackGrowth }: Instruction,
+    args: readonly bigint[],
+  ): bigint | undefined {
     const [a = 0n, b = 0n, c = 0n] = args;
     switch (op) {
       case "section":
         this.#charge(BigInt(gas));
+        if (this.#below.length + height! + maxStackGrowth! > 1024) throw new Failure();
         return;
+      case "operand": {
+        const value = this.#below.pop();
+        if (value === undefined) throw new Failure();
+        return value;
+      }
       case "chargewords":
         this.#charge(BigInt(gas) * ((a + 31n) / 32n));
         return;

@@ -31,6 +31,10 @@ async function check(code: Uint8Array, data: Uint8Array, gas: bigint, fork: Fork
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
     }
   compareRuns(build(code, fork, { optimize: true, template: true }), run, reference);
+  // No contexts at all: every jump leaves its operands to a landing.
+  for (const optimize of [false, true])
+    for (const maxContexts of [0, 1])
+      compareRuns(build(code, fork, { optimize, maxContexts, maxShared: 0, landings: true }), run, reference);
 }
 
 const gas = fc.oneof(

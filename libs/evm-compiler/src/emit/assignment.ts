@@ -5,14 +5,20 @@
  */
 import { type IrFunction, NO_VALUE, type ValueId } from "@velarium/evm-ir";
 import { type FunctionCode, I32, I64 } from "../wasm/code.ts";
-import { LastUses, type Liveness } from "./liveness.ts";
+import type { LastUses, Liveness } from "./liveness.ts";
 
+/** Of the values of all components; each component has locals of its own. */
 export interface Assignment {
   /** i64 locals of each value, lowest limb first; undefined when it has none (constants, unused values, truths). */
-  readonly limbs: readonly (readonly number[] | undefined)[];
+  readonly limbs: (readonly number[] | undefined)[];
   /** The i32 local of each value of at most one bit, else -1. */
   readonly truth: Int32Array;
 }
+
+export const emptyAssignment = ({ values }: IrFunction): Assignment => ({
+  limbs: values.map(() => undefined),
+  truth: new Int32Array(values.length).fill(-1),
+});
 
 /** Limbs that hold a value below 2^bits. */
 export const limbsFor = (bits: number): number => (bits + 63) >> 6;
@@ -55,18 +61,17 @@ class Pool {
   }
 }
 
-/** `order`: the blocks, dominators first. Throws BudgetError. */
+/** Assigns the values of the blocks in `order`: those of a component, dominators first. Throws BudgetError. */
 export function assignLocals(
   ir: IrFunction,
   order: readonly number[],
   liveness: Liveness,
+  lastUses: LastUses,
   code: FunctionCode,
-): Assignment {
+  { limbs, truth }: Assignment,
+): void {
   const { values } = ir;
-  const limbs: (readonly number[] | undefined)[] = new Array(values.length).fill(undefined);
-  const truth = new Int32Array(values.length).fill(-1);
   const [words, truths] = [new Pool(() => code.local(I64)), new Pool(() => code.local(I32))];
-  const lastUses = new LastUses(ir, liveness);
 
   const take = (value: ValueId): void => {
     const { bits } = values[value]!;
@@ -100,5 +105,4 @@ export function assignLocals(
       }
     }
   }
-  return { limbs, truth };
 }

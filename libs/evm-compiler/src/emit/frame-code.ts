@@ -13,6 +13,8 @@ import { type Assignment, limbsFor } from "./assignment.ts";
 import type { KernelFunction } from "./imports.ts";
 import type { OutlinedFunctions } from "./outlined.ts";
 
+const STACK_LIMIT = 1024;
+
 /** Where the constants of a template stand in the code: after the PUSH at `pc`, `size` bytes. */
 export interface ImmediatePlace {
   readonly pc: number;
@@ -23,8 +25,10 @@ export interface ImmediatePlace {
 export interface FrameLocals {
   /** Parameter: address of the frame. */
   readonly frame: 0;
-  /** i32: address of the frame's operand stack. */
+  /** i32: where the window begins on the frame's operand stack. */
   readonly stack: number;
+  /** i32, where the window floats: where the operand stack begins. */
+  readonly base: number | undefined;
   /** i32: address of EVM memory. */
   readonly memory: number;
   /** i64: offsets below it have a whole word of memory behind them. */
@@ -38,6 +42,8 @@ export interface FrameLocals {
 export interface FrameCodeOptions {
   readonly ir: IrFunction;
   readonly code: FunctionCode;
+  /** Blocks of the component. */
+  readonly blocks: readonly number[];
   readonly assignment: Assignment;
   readonly immediates: readonly ImmediatePlace[];
   readonly kernel: (name: KernelFunction) => number;
@@ -51,7 +57,7 @@ export class FrameCode {
   readonly locals: FrameLocals;
   readonly outlined: OutlinedFunctions;
   readonly kernel: (name: KernelFunction) => number;
-  /** Multiplications in the function. */
+  /** Multiplications in the component. */
   readonly multiplications: number;
   readonly #assignment: Assignment;
   readonly #immediates: readonly ImmediatePlace[];
@@ -70,13 +76,16 @@ export class FrameCode {
     this.#assignment = options.assignment;
     this.#immediates = options.immediates;
     this.scratch = new Scratch(code);
-    this.multiplications = options.ir.blocks.reduce(
-      (sum, { instructions }) => sum + instructions.filter(({ op }) => op === "mul").length,
+    const { blocks } = options.ir;
+    this.multiplications = options.blocks.reduce(
+      (sum, id) => sum + blocks[id]!.instructions.filter(({ op }) => op === "mul").length,
       0,
     );
+    const isFloating = blocks[options.blocks[0]!]!.floating;
     this.locals = {
       frame: 0,
       stack: code.local(I32),
+      base: isFloating ? code.local(I32) : undefined,
       memory: code.local(I32),
       wordOffsets: code.local(I64),
       gas: code.local(I64),
@@ -88,7 +97,8 @@ export class FrameCode {
   enter(): void {
     const { code, locals } = this;
     this.loadField(layout.FRAME_STACK);
-    code.set(locals.stack);
+    // Where the window floats, stubs find it.
+    code.set(locals.base ?? locals.stack);
     this.loadField(layout.FRAME_MEMORY);
     code.set(locals.memory);
     code.get(locals.frame);
@@ -289,6 +299,50 @@ export class FrameCode {
     this.finish(param);
   }
 
+  // ---- The window on the operand stack
+
+  /** Places the window: `entries` operands up to the top of the stack. */
+  placeWindow(entries: number): void {
+    if (this.locals.base === undefined) return;
+    this.loadField(layout.FRAME_SP);
+    if (entries > 0) {
+      this.code.i32(32 * entries);
+      this.code.op(OP.i32Sub);
+    }
+    this.code.set(this.locals.stack);
+  }
+
+  /** Pushes the bytes of the operand stack below the window. */
+  #pushBelow(): void {
+    this.code.get(this.locals.stack);
+    this.code.get(this.locals.base!);
+    this.code.op(OP.i32Sub);
+  }
+
+  /** Takes operands from below into the window, topmost first. */
+  takeOperands(results: readonly ValueId[]): void {
+    const { code, locals } = this;
+    const bytes = 32 * results.length;
+    this.#pushBelow();
+    code.i32(bytes);
+    code.op(OP.i32LtU);
+    this.haltIf();
+    code.get(locals.stack);
+    code.i32(bytes);
+    code.op(OP.i32Sub);
+    code.set(locals.stack);
+    for (const [i, result] of results.entries()) this.loadParam(result, results.length - 1 - i);
+  }
+
+  /** Leaves with an exceptional halt when the stack has no room for a window of `height`. */
+  checkRoom(height: number): void {
+    if (this.locals.base === undefined) return;
+    this.#pushBelow();
+    this.code.i32(32 * (STACK_LIMIT - height));
+    this.code.op(OP.i32GtU);
+    this.haltIf();
+  }
+
   // ---- Scratch words in the memory of the operand stack
 
   /** Pushes the address of scratch word `index`. */
@@ -388,9 +442,14 @@ export class FrameCode {
 
   /** Writes the canonical state: operand stack, pc, gas. */
   makeCanonical(stack: readonly ValueId[], pc: number): void {
+    this.storeStack(stack);
+    this.storeField(layout.FRAME_PC, pc);
+  }
+
+  /** Writes operand stack and gas. */
+  storeStack(stack: readonly ValueId[]): void {
     const { code, locals } = this;
     for (const [i, value] of stack.entries()) this.storeEntry(i, this.word(value));
-    this.storeField(layout.FRAME_PC, pc);
     code.get(locals.frame);
     code.get(locals.stack);
     code.i32(32 * stack.length);

@@ -289,7 +289,11 @@ const EMITTERS: Readonly<Record<Operation, Emit>> = {
   }),
   blobhash: byKernel("blobhash", false),
 
-  section: (frame, { gas }) => frame.charge(gas),
+  section: (frame, { gas, height, maxStackGrowth }) => {
+    frame.charge(gas);
+    if (maxStackGrowth! > 0) frame.checkRoom(height! + maxStackGrowth!);
+  },
+  operand: (frame, { result }) => frame.takeOperands([result]),
   chargewords: chargeWords,
   touch: (frame, instruction) => emitTouch(frame, instruction),
   gas: counted((frame) => frame.code.get(frame.locals.gas)),

@@ -1,5 +1,5 @@
 /**
- * The graph that is emitted: the function's blocks, and ways in for frames that come back.
+ * The graph that is emitted for a component: its blocks, and ways in for frames that come back.
  *
  * A frame can come back in the middle of a loop. A direct way in would give the loop a second entry, which structured
  * control flow cannot express. So a frame comes in through the headers of all loops around its resume block, outermost
@@ -8,6 +8,7 @@
  * normal flow a guard costs one predictable test.
  */
 import { edgesOf, type IrFunction } from "@velarium/evm-ir";
+import type { Components } from "./components.ts";
 import { dominatorsOf, isReducible, type LoopForest, loopsOf, type Order, orderOf } from "./graph.ts";
 
 export type FlowNode =
@@ -20,7 +21,7 @@ export type FlowNode =
 export interface Dispatch {
   readonly first: number;
   readonly targets: readonly number[];
-  /** Normal flow: resume point 0. */
+  /** Normal flow: resume point 0. Where there is none, one of the targets. */
   readonly otherwise: number;
 }
 
@@ -33,34 +34,58 @@ export interface FlowPlan {
   readonly structured: boolean;
   /** Of the entry and of guards. */
   readonly dispatch: ReadonlyMap<number, Dispatch>;
-  /** Number of a resume block in `FRAME_POINT`, from 1; 0 for other blocks. */
+  /** Resume points: 1 and up to this. */
+  readonly points: number;
+  /** By place in the component: the resume point of a resume block; 0 for other blocks. */
   readonly point: Int32Array;
-  /** Node that an edge to a block goes to: the block, or the guard before it. */
+  /** By place: the node that an edge to a block goes to: the block, or the guard before it. */
   readonly nodeOf: Int32Array;
-  /** By block: 1 inside of a loop. */
+  /** By place: 1 inside of a loop. */
   readonly inLoop: Uint8Array;
   /** Stubs that must clear the resume point, because a guard will test it. */
   readonly guarded: boolean;
 }
 
-export function planFlow(ir: IrFunction): FlowPlan {
+/** The blocks of one component of a function, which are known here by their places. */
+interface Part {
+  readonly ir: IrFunction;
+  readonly blocks: readonly number[];
+  /** By place: the places that its edges lead to. */
+  readonly edges: readonly (readonly number[])[];
+}
+
+export function planFlow(ir: IrFunction, components: Components, component: number): FlowPlan {
+  const blocks = components.blocks[component]!;
   // As the source has it, with returns from the kernel as edges.
-  const blockEdges = ir.blocks.map(({ terminator }) => edgesOf(terminator).map(({ block }) => block));
-  const blockOrder = orderOf(withRoots(ir, blockEdges));
-  const natural = isReducible(blockOrder, withRoots(ir, blockEdges), dominatorsOf(blockOrder));
-  const structured = natural ? buildPlan(ir, loopsOf(blockOrder)) : undefined;
+  const edges = blocks.map((id) =>
+    edgesOf(ir.blocks[id]!.terminator).map(({ block }) => components.place[block]!),
+  );
+  const part: Part = { ir, blocks, edges };
+  const rooted = withRoot(part);
+  const order = orderOf(rooted);
+  const natural = isReducible(order, rooted, dominatorsOf(order));
+  const structured = natural ? buildPlan(part, withoutRoot(loopsOf(order))) : undefined;
   if (structured !== undefined) {
     if (isReducible(structured.order, structured.successors, structured.dominator)) return structured;
   }
-  return { ...buildPlan(ir, undefined), structured: false };
+  return { ...buildPlan(part, undefined), structured: false };
 }
 
-/** Blocks that only frames that come back can reach count as successors of the entry. */
-function withRoots(ir: IrFunction, edges: readonly (readonly number[])[]): (readonly number[])[] {
-  const { place } = orderOf(edges);
-  const lost = ir.blocks.filter(({ id, resume }) => resume !== undefined && place[id] === -1);
-  if (lost.length === 0) return [...edges];
-  return [[...edges[0]!, ...lost.map(({ id }) => id)], ...edges.slice(1)];
+/** The graph of the blocks, moved up by one for a root: from there to the entry, and to what only frames come back to. */
+function withRoot({ ir, blocks, edges }: Part): (readonly number[])[] {
+  const up = edges.map((targets) => targets.map((place) => place + 1));
+  const entry = blocks[0] === 0 ? [1] : [];
+  const { place: order } = orderOf([entry, ...up]);
+  const lost = blocks.flatMap((id, place) =>
+    ir.blocks[id]!.resume !== undefined && order[place + 1] === -1 ? [place + 1] : [],
+  );
+  return [[...entry, ...lost], ...up];
+}
+
+/** Loops by place instead: the root is in none. */
+function withoutRoot({ header, parent }: LoopForest): LoopForest {
+  const down = (from: Int32Array) => from.subarray(1).map((node) => (node === -1 ? -1 : node - 1));
+  return { header: down(header), parent: down(parent) };
 }
 
 class PlanBuilder {
@@ -78,18 +103,19 @@ class PlanBuilder {
   }
 }
 
-function buildPlan(ir: IrFunction, loops: LoopForest | undefined): FlowPlan {
+function buildPlan(part: Part, loops: LoopForest | undefined): FlowPlan {
+  const { ir, blocks } = part;
   const builder = new PlanBuilder();
-  const blockNode = Int32Array.from(ir.blocks, ({ id }) => builder.add({ kind: "block", block: id }, []));
-  const { inner, top } = resumeTree(ir, loops);
+  const blockNode = Int32Array.from(blocks, (block) => builder.add({ kind: "block", block }, []));
+  const { inner, top } = resumeTree(part, loops);
   const nodeOf = blockNode.slice();
-  for (const head of inner.keys()) nodeOf[head] = builder.add({ kind: "guard", block: head }, []);
-  const point = new Int32Array(ir.blocks.length);
-  numberPoints(builder, top, inner, nodeOf, blockNode, point);
-  for (const { id, terminator } of ir.blocks) {
+  for (const head of inner.keys()) nodeOf[head] = builder.add({ kind: "guard", block: blocks[head]! }, []);
+  const point = new Int32Array(blocks.length);
+  const points = numberPoints(builder, part, top, inner, nodeOf, blockNode, point);
+  for (const [place, id] of blocks.entries()) {
     // The kernel comes back through the stub, not over the edge.
-    const edges = terminator.kind === "boundary" ? [] : edgesOf(terminator);
-    builder.successors[blockNode[id]!] = edges.map(({ block }) => nodeOf[block]!);
+    const edges = ir.blocks[id]!.terminator.kind === "boundary" ? [] : part.edges[place]!;
+    builder.successors[blockNode[place]!] = edges.map((target) => nodeOf[target]!);
   }
   const order = orderOf(builder.successors);
   return {
@@ -99,18 +125,21 @@ function buildPlan(ir: IrFunction, loops: LoopForest | undefined): FlowPlan {
     dominator: dominatorsOf(order),
     structured: true,
     dispatch: builder.dispatch,
+    points,
     point,
     nodeOf,
-    inLoop: Uint8Array.from(ir.blocks, ({ id }) => (loops === undefined || loops.header[id] !== -1 ? 1 : 0)),
+    inLoop: Uint8Array.from(blocks, (_, place) =>
+      loops === undefined || loops.header[place] !== -1 ? 1 : 0,
+    ),
     guarded: inner.size > 0,
   };
 }
 
-/** A resume block, or a loop with resume blocks inside. */
-type Entered = { readonly kind: "stub" | "loop"; readonly block: number };
+/** A resume block, or the header of a loop with resume blocks inside, by place. */
+type Entered = { readonly kind: "stub" | "loop"; readonly at: number };
 
 /** What is entered directly from outside all loops, and from each loop that is entered. */
-function resumeTree(ir: IrFunction, loops: LoopForest | undefined) {
+function resumeTree({ ir, blocks }: Part, loops: LoopForest | undefined) {
   const top: Entered[] = [];
   const inner = new Map<number, Entered[]>();
   const listOf = (loop: number): Entered[] => {
@@ -120,7 +149,7 @@ function resumeTree(ir: IrFunction, loops: LoopForest | undefined) {
     inner.set(loop, (list = []));
     for (let at = loop; ; ) {
       const outer = loops!.parent[at]!;
-      const entered: Entered = { kind: "loop", block: at };
+      const entered: Entered = { kind: "loop", at };
       if (outer === -1) {
         top.push(entered);
         return list;
@@ -134,25 +163,26 @@ function resumeTree(ir: IrFunction, loops: LoopForest | undefined) {
       at = outer;
     }
   };
-  for (const { id, resume } of ir.blocks) {
-    if (resume === undefined) continue;
-    const innermost = loops === undefined ? -1 : loops.header[id]!;
+  for (const [at, id] of blocks.entries()) {
+    if (ir.blocks[id]!.resume === undefined) continue;
+    const innermost = loops === undefined ? -1 : loops.header[at]!;
     // A header is entered from outside of its loop like any other.
-    const loop = innermost === id ? loops!.parent[id]! : innermost;
-    (loop === -1 ? top : listOf(loop)).push({ kind: "stub", block: id });
+    const loop = innermost === at ? loops!.parent[at]! : innermost;
+    (loop === -1 ? top : listOf(loop)).push({ kind: "stub", at });
   }
   return { top, inner };
 }
 
-/** Numbers resume points so that those inside a loop are a range, and makes stubs and dispatches. */
+/** Numbers resume points so that those inside a loop are a range, and makes stubs and dispatches; says how many. */
 function numberPoints(
   builder: PlanBuilder,
+  { blocks }: Part,
   top: readonly Entered[],
   inner: ReadonlyMap<number, readonly Entered[]>,
   nodeOf: Int32Array,
   blockNode: Int32Array,
   point: Int32Array,
-): void {
+): number {
   interface Open {
     readonly node: number;
     readonly entered: readonly Entered[];
@@ -162,22 +192,29 @@ function numberPoints(
     at: number;
   }
   let next = 1;
-  const open: Open[] = [{ node: 0, entered: top, otherwise: nodeOf[0]!, first: next, targets: [], at: 0 }];
+  const otherwise = blocks[0] === 0 ? nodeOf[0]! : -1;
+  const open: Open[] = [{ node: 0, entered: top, otherwise, first: next, targets: [], at: 0 }];
   while (open.length > 0) {
     const current = open[open.length - 1]!;
     const entered = current.entered[current.at++];
     if (entered === undefined) {
       open.pop();
-      builder.setDispatch(current.node, current);
+      const { first, targets } = current;
+      builder.setDispatch(current.node, {
+        first,
+        targets,
+        otherwise: current.otherwise === -1 ? targets[0]! : current.otherwise,
+      });
       const around = open[open.length - 1];
       for (let i = current.first; around !== undefined && i < next; i++) around.targets.push(current.node);
     } else if (entered.kind === "stub") {
-      point[entered.block] = next++;
-      current.targets.push(builder.add({ kind: "stub", block: entered.block }, [nodeOf[entered.block]!]));
+      point[entered.at] = next++;
+      current.targets.push(builder.add({ kind: "stub", block: blocks[entered.at]! }, [nodeOf[entered.at]!]));
     } else {
-      const node = nodeOf[entered.block]!;
-      const otherwise = blockNode[entered.block]!;
-      open.push({ node, entered: inner.get(entered.block)!, otherwise, first: next, targets: [], at: 0 });
+      const node = nodeOf[entered.at]!;
+      const otherwise = blockNode[entered.at]!;
+      open.push({ node, entered: inner.get(entered.at)!, otherwise, first: next, targets: [], at: 0 });
     }
   }
+  return next - 1;
 }

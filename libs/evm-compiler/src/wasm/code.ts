@@ -64,6 +64,9 @@ export class FunctionCode {
   op(opcode: number): void {
     this.code.byte(opcode);
   }
+  unreachable(): void {
+    this.code.byte(OP.unreachable);
+  }
   get(local: number): void {
     this.code.byte(OP.localGet);
     this.code.u32(local);
@@ -87,6 +90,11 @@ export class FunctionCode {
   }
   call(functionIndex: number): void {
     this.code.byte(OP.call);
+    this.code.u32(functionIndex);
+  }
+  /** Ends the function; the called one returns to the caller. */
+  returnCall(functionIndex: number): void {
+    this.code.byte(OP.returnCall);
     this.code.u32(functionIndex);
   }
   globalGet(index: number): void {

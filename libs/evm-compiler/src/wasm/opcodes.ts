@@ -18,6 +18,7 @@ export const OP = {
   brTable: 0x0e,
   return: 0x0f,
   call: 0x10,
+  returnCall: 0x12,
   drop: 0x1a,
   select: 0x1b,
   localGet: 0x20,

@@ -4,6 +4,7 @@ import type { BlockContext } from "@velarium/engine";
 import { createKernel, type Kernel, type KernelCall, type Miss, type RunStatus } from "@velarium/evm-kernel";
 import { keccak256 } from "@velarium/hash-kernel";
 import { Domain, encodeCodeWord, fieldKey, storageKey } from "@velarium/slots";
+import type { CloneLimits } from "../../src/compile.ts";
 import { createCompiler } from "../../src/compiler.ts";
 import type { Compiler, CompilerBudgets } from "../../src/types.ts";
 
@@ -64,7 +65,12 @@ export class Machine {
 
   constructor(
     fork: Fork,
-    options: { budgets?: Partial<CompilerBudgets>; resident?: boolean; codeBytes?: number } = {},
+    options: {
+      budgets?: Partial<CompilerBudgets>;
+      clones?: CloneLimits;
+      resident?: boolean;
+      codeBytes?: number;
+    } = {},
   ) {
     this.rules = createBlockRules(fork, 1);
     this.kernel = createKernel({
@@ -81,6 +87,7 @@ export class Machine {
     this.compiler = createCompiler({
       kernel: this.kernel,
       background: false,
+      ...(options.clones === undefined ? {} : { clones: options.clones }),
       ...(options.budgets === undefined ? {} : { budgets: options.budgets }),
     });
     this.kernel.setBlock(blockContext(this.rules));

@@ -13,11 +13,12 @@ function openSection(instructions: readonly Instruction[]): Instruction | undefi
   return undefined;
 }
 
-/** `section` also charges what `next` did, which follows it. */
-function extendSection(section: Instruction, next: Instruction): void {
-  const above = next.height! - section.height!;
+/** `section` also charges what `next` did, which follows it; `taken` operands have joined the window in between. */
+function extendSection(section: Instruction, next: Instruction, taken: number): void {
+  const above = next.height! - taken - section.height!;
   section.gas += next.gas;
-  section.minStack = Math.max(section.minStack!, next.minStack! - above);
+  // What is taken out of the frame checks for itself that it is there.
+  section.minStack = Math.max(section.minStack!, Math.min(next.minStack! - above, section.height!));
   section.maxStackGrowth = Math.max(section.maxStackGrowth!, next.maxStackGrowth! + above);
 }
 
@@ -27,7 +28,8 @@ function append(head: Block, tail: Block): void {
   const first = tail.instructions[0];
   let rest: readonly Instruction[] = tail.instructions;
   if (section !== undefined && first?.op === "section") {
-    extendSection(section, first);
+    const since = head.instructions.slice(head.instructions.lastIndexOf(section));
+    extendSection(section, first, since.filter(({ op }) => op === "operand").length);
     rest = rest.slice(1);
   }
   for (const instruction of rest) head.instructions.push(instruction);

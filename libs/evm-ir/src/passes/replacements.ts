@@ -57,6 +57,8 @@ export class Replacements {
         break;
       case "boundary":
       case "selfdestruct":
+      case "transfer":
+      case "dispatch":
       case "exit":
         this.list(terminator.stack);
         break;

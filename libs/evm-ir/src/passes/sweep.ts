@@ -2,6 +2,7 @@
 import type { Construction } from "../construct.ts";
 import {
   type Block,
+  type BlockId,
   type Edge,
   edgesOf,
   type Instruction,
@@ -18,17 +19,25 @@ const DROPPABLE: ReadonlySet<string> = new Set(["pure", "environment", "memoryre
 
 const isDroppable = ({ op }: Instruction): boolean => DROPPABLE.has(operationInfo(op).effect);
 
-/** Blocks that can be reached from the entry. */
+/** Blocks that can be reached from the entry: landings by transfers, and all of them as soon as something dispatches. */
 function reachable(fn: IrFunction): Uint8Array {
   const seen = new Uint8Array(fn.blocks.length);
-  const work = [0];
-  seen[0] = 1;
-  for (let id = work.pop(); id !== undefined; id = work.pop())
-    for (const { block } of edgesOf(fn.blocks[id]!.terminator))
-      if (seen[block] === 0) {
-        seen[block] = 1;
-        work.push(block);
-      }
+  const work: BlockId[] = [];
+  const reach = (block: BlockId) => {
+    if (seen[block] === 1) return;
+    seen[block] = 1;
+    work.push(block);
+  };
+  let dispatches = false;
+  reach(0);
+  for (let id = work.pop(); id !== undefined; id = work.pop()) {
+    const { terminator } = fn.blocks[id]!;
+    for (const { block } of edgesOf(terminator)) reach(block);
+    if (terminator.kind === "transfer") reach(terminator.to);
+    if (terminator.kind !== "dispatch" || dispatches) continue;
+    dispatches = true;
+    for (const block of fn.blocks) if (block.resume?.landing === true) reach(block.id);
+  }
   return seen;
 }
 
@@ -141,12 +150,16 @@ function renumber(fn: IrFunction, kept: readonly Block[]): IrFunction {
       edge.block = places[edge.block]!;
       edge.args = edge.args.map(value);
     }
+    if (terminator.kind === "transfer") terminator.to = places[terminator.to]!;
     const resume =
-      block.resume === undefined ? undefined : { index: resumes++, stack: block.resume.stack.map(value) };
+      block.resume === undefined
+        ? undefined
+        : { index: resumes++, landing: block.resume.landing, stack: block.resume.stack.map(value) };
     return {
       id,
       pc: block.pc,
       height: block.height,
+      floating: block.floating,
       params: block.params.map(value),
       resume,
       instructions: block.instructions.map((instruction) => renumbered(instruction, value)),
@@ -182,6 +195,8 @@ function renumberedTerminator(
       return { ...terminator, offset: value(terminator.offset), size: value(terminator.size) };
     case "boundary":
     case "selfdestruct":
+    case "transfer":
+    case "dispatch":
     case "exit":
       return { ...terminator, stack: terminator.stack.map(value) };
     default:

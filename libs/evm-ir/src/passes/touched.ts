@@ -29,6 +29,7 @@ export function touchedOnEntry(
       inside[id] = Math.max(inside[id]!, touchedEnd(instruction, constantOf));
   const entry = new Float64Array(fn.blocks.length).fill(Number.POSITIVE_INFINITY);
   entry[0] = 0;
+  for (const { id, resume } of fn.blocks) if (resume?.landing === true) entry[id] = 0;
   // Values only fall, each to one of finitely many; loops settle in as many rounds as they nest.
   for (let changed = true; changed; ) {
     changed = false;

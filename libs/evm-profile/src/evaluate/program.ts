@@ -132,6 +132,9 @@ function endOf(
       return { kind: end.kind, offset: end.offset, size: end.size };
     case "selfdestruct":
       return { kind: "selfdestruct", beneficiary: end.stack[end.stack.length - 1]! };
+    case "transfer":
+    case "dispatch":
+      return { kind: "exit" };
     default:
       return { kind: end.kind };
   }

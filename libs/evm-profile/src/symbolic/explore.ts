@@ -189,6 +189,8 @@ export class Explorer {
         const beneficiary = state.of(this.fn, this.expressions, end.stack[end.stack.length - 1]!);
         return this.end({ steps, end: { kind: "selfdestruct", beneficiary } });
       }
+      case "transfer":
+      case "dispatch":
       case "exit":
         throw new Unknown("jump");
     }
