@@ -51,6 +51,11 @@ function kernelModule(): object {
   return compiled;
 }
 
+/** Throws `kernel-missing` now when a table that may grow to so many places would need the kernel later. */
+export function requireKernelFor(places: number): void {
+  if (places * ROW_BYTES >= KERNEL_FROM_BYTES) kernelModule();
+}
+
 /** Looks up rows in a WebAssembly memory. */
 export class RowSearch {
   private readonly hi: Uint32Array;

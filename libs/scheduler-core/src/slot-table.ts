@@ -13,7 +13,7 @@
  * that groups can be computed apart.
  */
 import { AccessKind } from "@velarium/slots";
-import { allocateRows, type RowMemory, TAG_LANES } from "./row-memory.ts";
+import { allocateRows, type RowMemory, requireKernelFor, TAG_LANES } from "./row-memory.ts";
 
 export const ROW_WORDS = 8;
 const ROW_SHIFT = 3;
@@ -93,6 +93,8 @@ export class SlotTable {
     this.groupMask = groups - 1;
     this.maxShift = shiftOf(rows);
     this.groupShift = Math.min(this.maxShift, shiftOf(INITIAL_ROWS));
+    // Not when it grows: a table that stops half-way through growing is of no use to anybody.
+    requireKernelFor(groups << this.maxShift);
     this.memory = allocateRows(groups << this.groupShift, groups * this.tagSpan);
     this.f64 = this.memory.f64;
     this.u32 = this.memory.u32;
