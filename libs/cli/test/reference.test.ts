@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import { serviceKinds } from "@velarium/cluster";
 import { createProgram } from "../src/program.ts";
 import { REFERENCE_FOLDER, referencePages } from "../src/reference-pages.ts";
 
@@ -19,5 +20,6 @@ describe("docs/reference", () => {
       expect(pages.get("protos.md")).toContain(`\`${schema}\``);
     for (const metric of ["velarium_gateway_requests_total", "velarium_scheduler_epoch"])
       expect(pages.get("metrics.md")).toContain(metric);
+    for (const service of serviceKinds) expect(pages.get("metrics.md")).toContain(`\n## ${service}\n`);
   });
 });

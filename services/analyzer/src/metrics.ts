@@ -1,6 +1,6 @@
 import type { BatchAnalyzer, ProfileStrategy } from "@velarium/analyzer-core";
 import { UNKNOWN_REASONS, type UnknownReason } from "@velarium/evm-profile";
-import { createMetricRegistry, defineMetrics } from "@velarium/service-kit";
+import { type createMetricRegistry, defineMetrics } from "@velarium/service-kit";
 import type { AssignedReader } from "./assigned-reader.ts";
 import type { FramerLink } from "./framer-link.ts";
 import type { RecoveryPool } from "./recovery-pool.ts";
@@ -21,8 +21,11 @@ export interface Observed {
 }
 
 /** Everything is read when scraped; counting costs the hot path nothing. */
-export function createAnalyzerMetrics(framer: FramerLink, observed: () => Observed | undefined) {
-  const registry = createMetricRegistry({ service: "analyzer" });
+export function defineAnalyzerMetrics(
+  registry: ReturnType<typeof createMetricRegistry>,
+  framer: FramerLink,
+  observed: () => Observed | undefined,
+): void {
   const of = (read: (parts: Observed) => number) => () => {
     const parts = observed();
     return parts === undefined ? 0 : read(parts);
@@ -108,7 +111,6 @@ export function createAnalyzerMetrics(framer: FramerLink, observed: () => Observ
       collect: () => framer.reconnects,
     },
   });
-  return registry;
 }
 
 type Counter<T> = (name: string, help: string, read: (parts: Observed) => number) => T;

@@ -7,6 +7,7 @@ import { readGenesisHead } from "@velarium/genesis";
 import { dial, type RpcConnection, type RpcServer, serveRpc } from "@velarium/rpc";
 import {
   addTracing,
+  createMetricRegistry,
   KitError,
   Lifecycle,
   type Logger,
@@ -21,7 +22,7 @@ import { connectHub, connectNats, type LogStreams } from "@velarium/streams";
 import { Assignment } from "@velarium/wire";
 import { AssignedReader, type ReaderEvents } from "./assigned-reader.ts";
 import { FramerLink } from "./framer-link.ts";
-import { createAnalyzerMetrics, type Observed } from "./metrics.ts";
+import { defineAnalyzerMetrics, type Observed } from "./metrics.ts";
 import { type AnalyzerServiceOptions, recoveryThreadsOf } from "./options.ts";
 import { RecoveryPool } from "./recovery-pool.ts";
 import { ShardReads } from "./shard-reads.ts";
@@ -63,7 +64,8 @@ export function createAnalyzerService(context: {
     },
     onDrain: () => parts?.reader.resume(),
   });
-  const registry = createAnalyzerMetrics(framer, () => parts);
+  const registry = createMetricRegistry({ service: "analyzer" });
+  defineAnalyzerMetrics(registry, framer, () => parts);
   defineEngineMetrics(registry, () => engine);
 
   lifecycle.add({
