@@ -164,3 +164,27 @@ describe("a predictor", () => {
     expect((await predictor.predict(context, creation, state)).known).toBe(false);
   });
 });
+
+describe("a callee that returns more than its caller takes", () => {
+  const push20 = (address: Uint8Array): string => `73${Buffer.from(address).toString("hex")}`;
+  const code = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "hex"));
+  // Takes one word of what the callee returns; writes slot 1 when two came, and fails otherwise.
+  const call = `60206000600060006000${push20(OTHER)}5af150`;
+  const destination = (call.length / 2 + 10).toString(16).padStart(2, "0");
+  const caller = code(`${call}3d60401460${destination}575f5ffd5b600160015500`);
+  const chain = new MemoryChain()
+    .fund(ALICE, 10n ** 18n)
+    .deploy(TOKEN, caller)
+    .deploy(OTHER, code("60405ff3"));
+  const transaction = callOf(ALICE, TOKEN, new Uint8Array(0));
+
+  it("is not taken for one that returns as much: profiles say that they do not know", async () => {
+    const { kinds, status } = await realKinds(transaction, chain);
+    expect(status).toBe(1);
+    const profiles = new ProfileStore(rules, buildFunction);
+    const applied = await applyProfiles(context, transaction, { profiles, state: chain, readsState: true });
+    expect(applied).toEqual({ known: false, reason: "profile" });
+    const predictor = new AccessPredictor({ build: buildFunction });
+    expect(uncovered(kindsOf(await predictor.predict(context, transaction, chain)), kinds)).toEqual([]);
+  });
+});

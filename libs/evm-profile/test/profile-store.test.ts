@@ -1,7 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
 import { encodeCall, token } from "@velarium/contracts";
 import { buildFunction } from "@velarium/evm-ir";
-import { applyProfiles, type ProfileCache, ProfileStore, selectorOf } from "../src/index.ts";
+import {
+  ANALYSIS_VERSION,
+  applyProfiles,
+  type ProfileCache,
+  ProfileStore,
+  selectorOf,
+} from "../src/index.ts";
 import { kindsOf } from "./access-kinds.ts";
 import { account, callOf, context, MemoryChain, rules } from "./memory-chain.ts";
 
@@ -34,7 +40,9 @@ describe("a profile store", () => {
     expect([first.analyzed, first.shared, second.analyzed, second.shared]).toEqual([1, 0, 0, 1]);
     expect([...cache.entries.keys()]).toEqual([
       expect.stringMatching(
-        new RegExp(`^profile:1:osaka:[0-9a-f]{64}:${selectorOf("transfer(address,uint256)")}$`),
+        new RegExp(
+          `^profile:${ANALYSIS_VERSION}:osaka:[0-9a-f]{64}:${selectorOf("transfer(address,uint256)")}$`,
+        ),
       ),
     ]);
   });

@@ -279,14 +279,19 @@ export class ProfileRun {
       data,
       frame,
       (outcome) => {
-        if (step.assumedSize !== undefined && outcome.success && outcome.data.size < step.assumedSize)
-          throw new UnknownAccess("profile");
+        if (outcome.success && !isAsAssumed(step, outcome.data.size)) throw new UnknownAccess("profile");
         // What a failed call has written is taken back, which is not followed here.
         if (!outcome.success) throw new UnknownAccess("profile");
         done(outcome);
       },
     );
   }
+}
+
+/** Whether what a callee returned is of the size on which the profile of its caller counts. */
+function isAsAssumed({ assumedSize, isExact }: Extract<Step, { kind: "call" }>, size: number): boolean {
+  if (assumedSize === undefined) return true;
+  return isExact ? size === assumedSize : size >= assumedSize;
 }
 
 function opaque(): never {

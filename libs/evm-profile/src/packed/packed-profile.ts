@@ -108,8 +108,18 @@ export class PackedStep {
   readonly call: number;
   readonly data: PackedParts;
   readonly assumedSize: number;
+  readonly isExact: boolean;
 
-  constructor(kind: number, step = 0, a = 0, b = 0, call = 0, data = NO_PARTS, assumedSize = 0) {
+  constructor(
+    kind: number,
+    step = 0,
+    a = 0,
+    b = 0,
+    call = 0,
+    data = NO_PARTS,
+    assumedSize = 0,
+    isExact = false,
+  ) {
     this.kind = kind;
     this.step = step;
     this.a = a;
@@ -117,6 +127,7 @@ export class PackedStep {
     this.call = call;
     this.data = data;
     this.assumedSize = assumedSize;
+    this.isExact = isExact;
   }
 }
 
@@ -267,8 +278,10 @@ function packStep(step: Step): PackedStep[] {
       return [new PackedStep(kind[step.what], step.step, step.address)];
     }
     case "call": {
-      const { step: id, op, target, value, data, assumedSize = 0 } = step;
-      return [new PackedStep(StepKind.call, id, target, value, CallKind[op], packBytes(data), assumedSize)];
+      const { step: id, op, target, value, data, assumedSize = 0, isExact } = step;
+      return [
+        new PackedStep(StepKind.call, id, target, value, CallKind[op], packBytes(data), assumedSize, isExact),
+      ];
     }
     default:
       return [new PackedStep(StepKind.elsewhere)];

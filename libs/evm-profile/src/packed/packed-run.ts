@@ -368,7 +368,8 @@ export class PackedRun {
       frame.depth + 1,
     );
     if (outcome === undefined) return false;
-    if (outcome.size < step.assumedSize) {
+    const { assumedSize } = step;
+    if (outcome.size < assumedSize || (step.isExact && outcome.size > assumedSize)) {
       this.lost();
       return false;
     }

@@ -5,7 +5,7 @@
 import type { Operation } from "@velarium/evm-ir";
 
 /** Part of the key under which profiles are cached: what analysis finds changes with it. */
-export const ANALYSIS_VERSION = 1;
+export const ANALYSIS_VERSION = 2;
 
 /** Index into `SelectorProfile.expressions`. Operands come before what uses them. */
 export type ExpressionId = number;
@@ -104,8 +104,10 @@ export type Step =
       readonly target: ExpressionId;
       readonly value: ExpressionId;
       readonly data: Bytes;
-      /** What follows holds only for a callee that returns so many bytes. */
+      /** What follows holds only for a callee that returns so many bytes, at least. */
       readonly assumedSize?: number;
+      /** And not one more: something was worked out from the size. */
+      readonly isExact?: true;
     }
   /** Where it does not hold the frame fails, having touched no more than the profile says. */
   | { readonly kind: "guard"; readonly condition: ExpressionId; readonly holds: boolean };

@@ -202,6 +202,7 @@ function checkStep(fields: Fields, check: (id: unknown) => number): void {
     if (!CALLS.has(fields["op"])) throw new ProfileError(`call ${String(fields["op"])}`);
     checkBytes(fields["data"], check);
     if (fields["assumedSize"] !== undefined) integer(fields["assumedSize"], "assumedSize", 1, 1 << 20);
+    if (fields["isExact"] !== undefined && fields["isExact"] !== true) throw new ProfileError("isExact");
   }
   if (kind === "account" && !LOOKS.has(fields["what"])) throw new ProfileError("a look at nothing");
   if (kind === "guard" && typeof fields["holds"] !== "boolean")

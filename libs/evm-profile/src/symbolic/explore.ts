@@ -25,7 +25,7 @@ import {
 } from "../profile/format.ts";
 import { Expressions, PURE, TooManyExpressions } from "./expressions.ts";
 import { SymbolicMemory } from "./memory.ts";
-import { PathState } from "./path-state.ts";
+import { type MadeCall, PathState } from "./path-state.ts";
 import { SegmentTable } from "./segments.ts";
 
 export interface ExploreBudget {
@@ -608,9 +608,11 @@ export class Explorer {
       return expressions.constant(1n);
     }
     const { step } = state;
-    steps.push({ kind: "call", step, op, target, value, data, ...(out > 0 ? { assumedSize: out } : {}) });
+    const made: MadeCall = { kind: "call", step, op, target, value, data };
+    if (out > 0) made.assumedSize = out;
+    steps.push(made);
     state.step++;
-    state.lastCall = { step, size: out > 0 ? out : undefined };
+    state.lastCall = { step, size: out > 0 ? out : undefined, made };
     if (out > 0) this.storeReturned(state.memory, this.offset(outOffset), step, 0, out);
     return expressions.intern({ op: "success", step });
   }

@@ -1,10 +1,15 @@
 /** One path under exploration. */
 import type { IrFunction } from "@velarium/evm-ir";
-import type { ExpressionId, StepId } from "../profile/format.ts";
+import type { ExpressionId, Step, StepId } from "../profile/format.ts";
 import type { Expressions } from "./expressions.ts";
 import { SymbolicMemory } from "./memory.ts";
 
 const NONE = -1;
+
+/** A call step while the paths behind it are explored: what they make of its return data is noted there. */
+export type MadeCall = {
+  -readonly [K in keyof Extract<Step, { kind: "call" }>]: Extract<Step, { kind: "call" }>[K];
+};
 
 export class PathState {
   block = 0;
@@ -16,7 +21,7 @@ export class PathState {
   /** Number of the next step that finds something. */
   step: StepId = 0;
   /** The call whose return data is there; its size where it is assumed. */
-  lastCall: { readonly step: StepId; readonly size: number | undefined } | undefined;
+  lastCall: { readonly step: StepId; readonly size: number | undefined; readonly made: MadeCall } | undefined;
   depth = 0;
   private visits = new Map<number, number>();
   private forks = new Map<number, number>();
@@ -73,8 +78,9 @@ export class PathState {
   returnSize(expressions: Expressions): ExpressionId {
     const call = this.lastCall;
     if (call === undefined) return expressions.constant(0n);
-    return call.size === undefined
-      ? expressions.intern({ op: "returnsize", step: call.step })
-      : expressions.constant(BigInt(call.size));
+    if (call.size === undefined) return expressions.intern({ op: "returnsize", step: call.step });
+    // Compilers move their memory pointer by it, which must stay a constant: most callees return what is asked for.
+    call.made.isExact = true;
+    return expressions.constant(BigInt(call.size));
   }
 }
