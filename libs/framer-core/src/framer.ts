@@ -2,27 +2,14 @@
  * The framer as a state machine: messages and ticks in, messages out through `FramerEffects`. No clock, randomness,
  * I/O or promise inside; the same inputs give the same outputs.
  */
-import {
-  chunkRecord,
-  encodeBlockRecord,
-  headerHash,
-  type NewBlockRecord,
-  sealBlockRecord,
-  sealHeader,
-} from "@velarium/blocks";
-import type { ChainRules } from "@velarium/chain-rules";
 import { decode, encode, type Message } from "@velarium/columns";
-import { keccak256 } from "@velarium/hash-kernel";
-import { AccessKind, Domain, fieldKey, SLOT_KEY_BYTES, type SlotIds, writeFieldKey } from "@velarium/slots";
-import { combinedRoot } from "@velarium/state-tree";
+import { AccessKind, Domain, fieldKey, SLOT_KEY_BYTES, writeFieldKey } from "@velarium/slots";
 import { scanTransaction, TxScan } from "@velarium/tx-codec";
 import {
   type Analyzed,
   arrivalOf,
-  BlockChunk,
   BlockClose,
-  BlockCompleted,
-  BlockHash,
+  type BlockCompleted,
   BlockOpen,
   type Committed,
   type EpochNotice,
@@ -33,11 +20,14 @@ import {
   type Receipts,
   Shape,
 } from "@velarium/wire";
-import { AccountFlag, FLAGS } from "./account-table.ts";
-import { RecordAssembler } from "./assembly.ts";
+import { AccountFlag } from "./account-table.ts";
+import { BlockSealing } from "./block-sealing.ts";
 import { BlockState, CLOSE_WORK, OPEN_WORK } from "./block-state.ts";
 import { workAtClose, workAtOpen } from "./chain-work.ts";
 import { FrameBuilder } from "./frame-builder.ts";
+import { FrameReplay, type ReplayFrame } from "./frame-replay.ts";
+import { type FramerConfig, type FramerEffects, type FramerStart, FramerStats } from "./framer-types.ts";
+import { prevRandaoOf, weiOf } from "./header-fields.ts";
 import { joinLearned } from "./learned-accesses.ts";
 import { OpenFrames } from "./open-frames.ts";
 import { FramerError, type FramerOptions } from "./options.ts";
@@ -47,7 +37,6 @@ import type { Source } from "./transaction-slab.ts";
 
 /** Row of a seq whose transaction went back to the pool. */
 const GONE = -3;
-const KEPT_HASHES = 256;
 /** Part of a full frame below which one is small, and how many times the usual age it may reach. */
 const SMALL_FRAME = 1 / 4;
 const SMALL_FRAME_AGES = 3;
@@ -57,96 +46,11 @@ const PACKING_SPAN_MS = 250;
 const BLOCKING_SHARE = 1 / 8;
 /** So many full frames in flight keep every service busy: nothing is ejected for blocked senders' sake beyond. */
 const BUSY_FRAMES = 6;
-const EMPTY_TRACE = new Uint8Array(0);
-
-/** What a framer begins with: the block that all shards have, and what its record says. */
-export interface FramerStart {
-  readonly term: number;
-  readonly height: number;
-  readonly time: number;
-  readonly gasUsed: number;
-  readonly gasLimit: number;
-  readonly blobGasUsed: number;
-  readonly excessBlobGas: number;
-  /** Wei, 32 bytes. */
-  readonly baseFee: Uint8Array;
-  /** Last seq of that block. */
-  readonly closeSeq: number;
-  readonly watermark: number;
-  readonly resolved: Float64Array;
-  /** Hashes up to and with that block's, oldest first, at most 256. */
-  readonly hashes: Uint8Array;
-}
-
-export interface FramerEffects {
-  /** Append to the `frames` stream, in the order of calls. */
-  appendFrames(bytes: Uint8Array): void;
-  /** A frame is about to be packed and appended: its traceparent, if it is to be traced. */
-  traceFrame?(
-    block: number,
-    frame: number,
-    transactions: number,
-    tail: number,
-    openedMs: number,
-  ): Uint8Array | undefined;
-  /** Give every shard its stripe of the record. Called again for the same block after an epoch change. */
-  commit(epoch: number, number: number, record: Uint8Array): void;
-  /** Ask the shards for the roots of a block that all of them have already (`rootsRead`). */
-  readRoots(number: number): void;
-  /** BlockChunk messages of an announced block, for the `blocks` stream. */
-  announce(number: number, chunks: readonly Uint8Array[], hash: Uint8Array): void;
-  toScheduler(bytes: Uint8Array): void;
-  /** Ask for committed nonces (56-byte keys); answer with `noncesRead` for the same accounts. */
-  readNonces(accounts: Int32Array, keys: Uint8Array): void;
-}
-
-export interface FramerConfig {
-  readonly options: FramerOptions;
-  readonly chain: ChainRules;
-  readonly ids: SlotIds;
-  readonly partitions: number;
-  readonly beneficiary: Uint8Array;
-  readonly extraData?: Uint8Array;
-}
-
-interface Committing {
-  readonly number: number;
-  readonly record: NewBlockRecord;
-  readonly bytes: Uint8Array;
-  readonly roots: Uint8Array;
-  readonly have: Uint8Array;
-  missing: number;
-}
-
-/** Plain counters; the service turns them into metrics. */
-export class FramerStats {
-  analyzedMessages = 0;
-  analyzedTransactions = 0;
-  frames = 0;
-  framedTransactions = 0;
-  soloFrames = 0;
-  tailFrames = 0;
-  ejectedFull = 0;
-  ejectedConflict = 0;
-  ejectedAge = 0;
-  ejectedIdle = 0;
-  ejectedBlocked = 0;
-  ejectedBoundary = 0;
-  included = 0;
-  returned = 0;
-  rejected = 0;
-  readonly reasons = new Float64Array(256);
-  blocks = 0;
-  emptyBlocks = 0;
-  nonceReads = 0;
-}
+const NO_EXTRA_DATA = new Uint8Array(0);
 
 export class Framer {
   readonly pool: Pool;
   readonly stats = new FramerStats();
-  /** Height of the newest announced block. */
-  announced: number;
-  epoch = 0;
   /** Next message of the `tx` stream that is due. */
   nextStreamSeq: number;
   /** Set by the shell while appends are behind: nothing is framed meanwhile. */
@@ -159,7 +63,6 @@ export class Framer {
   private readonly effects: FramerEffects;
   private readonly frames: OpenFrames;
   private readonly builder = new FrameBuilder();
-  private readonly assembler = new RecordAssembler();
   private readonly tracker: ResolvedArrivals;
   private readonly reorder = new Map<number, Message<typeof Analyzed>>();
   private readonly blocks = new Map<number, BlockState>();
@@ -170,10 +73,8 @@ export class Framer {
   private lastTime: number;
   private lastOpenedMs = Number.NEGATIVE_INFINITY;
   private nextSeq: number;
-  private hashes: Uint8Array;
-  private lastHeader: Pick<FramerStart, "gasUsed" | "gasLimit" | "blobGasUsed" | "excessBlobGas" | "baseFee">;
-  private committing: Committing | undefined;
-  private notice: { epoch: number; height: number } | undefined;
+  private readonly sealing: BlockSealing;
+  private readonly earlier: FrameReplay;
   private readonly tailSenders = new Map<number, number>();
   private tailGas = 0;
   private nowMs = 0;
@@ -181,12 +82,8 @@ export class Framer {
   private placed = 0;
   private placedBefore = 0;
   private spanFromMs = 0;
-  private lastWatermark: number;
   private readonly scan = new TxScan();
-  // replay
   private replaying = true;
-  private replayTerm = 0;
-  private readonly replayed = new Map<number, number>();
 
   constructor(config: FramerConfig, start: FramerStart, effects: FramerEffects) {
     const { options } = config;
@@ -199,17 +96,27 @@ export class Framer {
     this.options = options;
     this.effects = effects;
     this.term = start.term;
-    this.announced = start.height;
     this.lastNumber = start.height;
     this.lastTime = start.time;
-    this.lastHeader = start;
     this.nextSeq = start.closeSeq + 1;
-    this.hashes = start.hashes;
-    this.nextStreamSeq = this.lastWatermark = start.watermark;
+    this.nextStreamSeq = start.watermark;
     this.tracker = new ResolvedArrivals(start.watermark, start.resolved);
     this.pool = new Pool(options);
     this.pool.announced = start.height;
     this.pool.baseFee = weiOf(start.baseFee);
+    this.sealing = new BlockSealing(
+      {
+        config,
+        effects,
+        pool: this.pool,
+        blocks: this.blocks,
+        tracker: this.tracker,
+        nowMs: () => this.nowMs,
+        onAnnounced: () => this.pump(),
+      },
+      start,
+    );
+    this.earlier = new FrameReplay(this.pool, this.blocks);
     this.frames = new OpenFrames(options);
     const hi = new Uint32Array(1);
     const lo = new Uint32Array(1);
@@ -234,7 +141,16 @@ export class Framer {
 
   /** Stream seq below which everything has its outcome in an announced record: `tx` may be trimmed to here. */
   get watermark(): number {
-    return this.lastWatermark;
+    return this.sealing.watermark;
+  }
+
+  /** Height of the newest announced block. */
+  get announced(): number {
+    return this.sealing.announced;
+  }
+
+  get epoch(): number {
+    return this.sealing.epoch;
   }
 
   get openTransactions(): number {
@@ -272,10 +188,10 @@ export class Framer {
     const source = pool.slab.addSource(message);
     pool.accounts.warm(message.senders, n);
     pool.keyCursor = 0;
-    const skip = this.replayed.size > 0 || tracker.hasInitial;
+    const skip = this.earlier.size > 0 || tracker.hasInitial;
     for (let i = 0; i < n; i++) {
       const arrival = arrivalOf(message.streamSeq, message.indexes[i]!);
-      if (!skip || !(this.replayed.has(arrival) || tracker.wasResolved(arrival)))
+      if (!skip || !(this.earlier.has(arrival) || tracker.wasResolved(arrival)))
         pool.admit(message, i, arrival, source);
       if (message.shapes[i] !== Shape.transfer)
         pool.keyCursor += message.accessEnds[i]! - (i === 0 ? 0 : message.accessEnds[i - 1]!);
@@ -315,7 +231,7 @@ export class Framer {
   // ---- time
 
   tick(nowMs: number): void {
-    this.nowMs = nowMs;
+    this.nowMs = this.earlier.nowMs = nowMs;
     // The wait for an empty block begins with the first tick.
     if (this.lastOpenedMs === Number.NEGATIVE_INFINITY) this.lastOpenedMs = nowMs;
     if (nowMs - this.spanFromMs >= PACKING_SPAN_MS) {
@@ -377,7 +293,7 @@ export class Framer {
   /** Puts what is ready into frames, as far as block and pipeline allow. */
   private pump(): void {
     if (this.replaying) return;
-    const { pool, options, frames } = this;
+    const { pool, frames } = this;
     for (;;) {
       while (pool.order.size > 0 && !this.congested && !this.draining) {
         const account = pool.order.peek();
@@ -555,12 +471,12 @@ export class Framer {
         time,
         gasLimit: options.blockGasLimit,
         firstSeq: this.nextSeq,
-        watermark: this.lastWatermark,
+        watermark: this.sealing.watermark,
         beneficiary: config.beneficiary,
         beneficiaryId: Uint32Array.of(this.beneficiaryHi, this.beneficiaryLo),
         prevRandao: prevRandaoOf(number, time),
         parentBeaconRoot: new Uint8Array(32),
-        extraData: config.extraData ?? EMPTY_TRACE,
+        extraData: config.extraData ?? NO_EXTRA_DATA,
       }),
     );
     this.appendOpenWork(block);
@@ -600,7 +516,7 @@ export class Framer {
     block.isClosed = true;
     block.rejections = this.pool.rejections.take();
     this.block = undefined;
-    this.assemble();
+    this.sealing.assemble();
   }
 
   private appendCloseWork(block: BlockState): void {
@@ -691,7 +607,7 @@ export class Framer {
       }
     }
     this.flushQuestions();
-    this.assemble();
+    this.sealing.assemble();
     this.pump();
   }
 
@@ -726,254 +642,51 @@ export class Framer {
     if (!block || block.completed) return;
     block.completed = message;
     this.pool.setBaseFee(weiOf(message.baseFee));
-    this.assemble();
+    this.sealing.assemble();
     this.pump();
   }
 
-  /** Assembles the next block when everything of it is here; one at a time, since a record holds its parent's hash. */
-  private assemble(): void {
-    const block = this.blocks.get(this.announced + 1);
-    if (this.committing || !block?.isClosed || !block.completed || block.missing > 0) return;
-    const { config, tracker, pool } = this;
-    const { arrival } = pool.slab;
-    for (let at = 0; at < block.length; at++)
-      if (block.rows[at]! >= 0) tracker.resolve(arrival[block.rows[at]!]!);
-    const rejected = block.rejections?.arrivals;
-    for (let i = 0; rejected && i < rejected.length; i++) tracker.resolve(rejected[i]!);
-    const watermark = tracker.advance();
-    const record = this.assembler.assemble(block, pool.slab, pool.accounts, {
-      rules: config.chain.rulesAt(block.number, block.time),
-      beneficiary: config.beneficiary,
-      prevRandao: prevRandaoOf(block.number, block.time),
-      parentBeaconRoot: new Uint8Array(32),
-      extraData: config.extraData ?? EMPTY_TRACE,
-      ancestors: this.hashes,
-      watermark,
-      resolved: tracker.ranges(),
-    });
-    for (let at = 0; at < block.length; at++) if (block.rows[at]! >= 0) pool.slab.free(block.rows[at]!);
-    const bytes = encodeBlockRecord(record);
-    const { partitions } = config;
-    this.committing = {
-      number: block.number,
-      record,
-      bytes,
-      roots: new Uint8Array(partitions * 32),
-      have: new Uint8Array(partitions),
-      missing: partitions,
-    };
-    this.effects.commit(this.epoch, block.number, bytes);
-  }
-
   committed(message: Message<typeof Committed>): void {
-    if (message.epoch === this.epoch) this.rootsRead(message.number, message.partitions, message.roots);
+    this.sealing.committed(message);
   }
 
   /** Partition roots of a block that is durable on the shard that sent them. */
   rootsRead(number: number, partitions: Uint8Array, roots: Uint8Array): void {
-    const committing = this.committing;
-    if (!committing || committing.number !== number) return;
-    for (let i = 0; i < partitions.length; i++) {
-      const partition = partitions[i]!;
-      if (partition >= committing.have.length || committing.have[partition]) continue;
-      committing.have[partition] = 1;
-      committing.roots.set(roots.subarray(i * 32, i * 32 + 32), partition * 32);
-      committing.missing--;
-    }
-    if (committing.missing === 0) this.announce(committing);
+    this.sealing.rootsRead(number, partitions, roots);
   }
 
-  private announce(committing: Committing): void {
-    const block = this.blocks.get(committing.number)!;
-    const header = sealHeader(
-      committing.record.header,
-      combinedRoot(committing.roots, this.config.partitions),
-    );
-    const hash = headerHash(header);
-    // Stripes were copied when they were sent, and nobody asks for an announced block's again.
-    sealBlockRecord(committing.bytes, header);
-    const parts = chunkRecord(committing.bytes);
-    this.effects.announce(
-      block.number,
-      parts.map((part, index) =>
-        encode(BlockChunk, {
-          number: block.number,
-          index,
-          count: parts.length,
-          announcedMs: this.nowMs,
-          bytes: part,
-        }),
-      ),
-      hash,
-    );
-    this.announced = this.pool.announced = block.number;
-    this.lastWatermark = committing.record.watermark;
-    const kept = this.hashes.subarray(Math.max(0, this.hashes.length - (KEPT_HASHES - 1) * 32));
-    const hashes = new Uint8Array(kept.length + 32);
-    hashes.set(kept);
-    hashes.set(hash, kept.length);
-    this.hashes = hashes;
-    this.lastHeader = { ...block.completed!, gasLimit: block.gasLimit };
-    this.blocks.delete(block.number);
-    this.committing = undefined;
-    if (this.notice) this.answerNotice();
-    else this.effects.toScheduler(encode(BlockHash, { epoch: this.epoch, number: block.number, hash }));
-    this.assemble();
-    this.pump();
-  }
-
-  /** A scheduler repeats everything above a height. Outcomes known here stay: repetition gives the same. */
   epochNotice(message: Message<typeof EpochNotice>): void {
-    if (message.epoch < this.epoch) return;
-    this.epoch = message.epoch;
-    if (message.height < this.announced || message.height > this.announced + (this.committing ? 1 : 0))
-      throw new FramerError(
-        "state",
-        `block ${this.announced} is announced, but the shards are at ${message.height}: this framer has to start over`,
-      );
-    this.notice = { epoch: message.epoch, height: message.height };
-    const committing = this.committing;
-    if (committing && committing.number <= message.height) {
-      this.effects.readRoots(committing.number);
-      return;
-    }
-    if (committing) {
-      committing.have.fill(0);
-      committing.missing = committing.have.length;
-      this.effects.commit(this.epoch, committing.number, committing.bytes);
-    }
-    this.answerNotice();
-  }
-
-  private answerNotice(): void {
-    const notice = this.notice;
-    if (!notice || this.announced < notice.height) return;
-    this.notice = undefined;
-    const { epoch } = notice;
-    const n = this.hashes.length / 32;
-    for (let i = 0; i < n; i++)
-      this.effects.toScheduler(
-        encode(BlockHash, {
-          epoch,
-          number: this.announced - n + 1 + i,
-          hash: this.hashes.subarray(i * 32, i * 32 + 32),
-        }),
-      );
-    const { gasUsed, gasLimit, blobGasUsed, excessBlobGas, baseFee } = this.lastHeader;
-    this.effects.toScheduler(
-      encode(BlockCompleted, {
-        epoch,
-        number: this.announced,
-        gasUsed,
-        gasLimit,
-        blobGasUsed,
-        excessBlobGas,
-        executedGas: 0,
-        baseFee,
-      }),
-    );
+    this.sealing.epochNotice(message);
   }
 
   // ---- replay
 
-  /** One message of `frames` from an earlier life, in stream order; call `finishReplay` after the last. */
+  /** A BlockOpen or BlockClose of `frames` from an earlier life, in stream order; `finishReplay` comes after the last. */
   replay(id: number, bytes: Uint8Array): void {
-    if (id === BlockOpen.id) {
-      const open = decode(BlockOpen, bytes);
-      if (open.term < this.replayTerm || open.number <= this.announced) return;
-      this.replayTerm = open.term;
-      this.block = new BlockState(open.number, open.time, open.gasLimit, open.firstSeq, this.nowMs);
-      this.blocks.set(open.number, this.block);
-      this.lastNumber = open.number;
-      this.lastTime = open.time;
-      this.lastOpenedMs = this.nowMs;
-    } else if (id === BlockClose.id) {
-      const close = decode(BlockClose, bytes);
-      if (close.term < this.replayTerm || close.number !== this.block?.number) return;
-      this.block.isClosed = true;
-      this.block = undefined;
-    }
+    this.earlier.boundary(id, bytes);
   }
 
   /** A TermMarker of an earlier life: messages of older terms after it are void. */
   replayTermMarker(term: number): void {
-    if (term > this.replayTerm) this.replayTerm = term;
+    this.earlier.termMarker(term);
   }
 
   /** A Frame of an earlier life (decoded, so that its columns can stay in use). */
   replayFrame(frame: Source & ReplayFrame): void {
-    const block = this.block;
-    if (frame.term < this.replayTerm || !block || frame.block !== block.number) return;
-    const { slab } = this.pool;
-    const source = slab.addSource(frame);
-    let keyAt = 0;
-    for (let i = 0; i < frame.shapes.length; i++) {
-      const shape = frame.shapes[i]!;
-      const accessFrom = i === 0 ? 0 : frame.accessEnds[i - 1]!;
-      const accesses = frame.accessEnds[i]! - accessFrom;
-      if (shape === Shape.blockOpen) block.add(OPEN_WORK);
-      else if (shape === Shape.blockClose) block.add(CLOSE_WORK);
-      else this.replayRow(frame, i, accessFrom, keyAt, source, block);
-      if (shape !== Shape.transfer) keyAt += accesses;
-    }
-    slab.releaseSource(source);
-    block.addFrame(frame);
-    block.frames = frame.frame + 1;
-    this.nextSeq = frame.firstSeq + frame.shapes.length;
-  }
-
-  private replayRow(
-    frame: Source & ReplayFrame,
-    i: number,
-    accessFrom: number,
-    keyAt: number,
-    source: number,
-    block: BlockState,
-  ): void {
-    const { pool, scan } = this;
-    const { slab, accounts } = pool;
-    const from = i === 0 ? 0 : frame.raw.ends[i - 1]!;
-    const to = frame.raw.ends[i]!;
-    scanTransaction(frame.raw.blob, from, to - from, scan);
-    const account = accounts.findOrAdd(frame.senders, i * 20, this.announced);
-    if (account < 0)
-      throw new FramerError("state", "the account table is too small for the frames to replay");
-    const row = slab.allocate();
-    slab.account[row] = account;
-    slab.arrival[row] = frame.arrivals[i]!;
-    slab.nonce[row] = scan.nonce;
-    slab.gasLimit[row] = scan.gasLimit;
-    slab.feeCap[row] = weiOf(frame.raw.blob.subarray(scan.feeOffset, scan.feeOffset + scan.feeSize));
-    slab.tipCap[row] = weiOf(frame.raw.blob.subarray(scan.tipOffset, scan.tipOffset + scan.tipSize));
-    slab.addedMs[row] = this.nowMs;
-    slab.shape[row] = frame.shapes[i]!;
-    slab.verified[row] = frame.verified[i]!;
-    slab.attempts[row] = frame.attempts[i]!;
-    slab.hash.set(keccak256(frame.raw.blob.subarray(from, to)), row * 32);
-    slab.attach(row, source);
-    slab.rawFrom[row] = from;
-    slab.rawTo[row] = to;
-    slab.accessFrom[row] = accessFrom;
-    slab.accessTo[row] = frame.accessEnds[i]!;
-    slab.keyFrom[row] = keyAt;
-    const earlier = this.replayed.get(frame.arrivals[i]!);
-    if (earlier !== undefined) {
-      slab.superseded[earlier] = 1;
-      pool.hashes.remove(earlier);
-    }
-    this.replayed.set(frame.arrivals[i]!, row);
-    pool.hashes.add(row);
-    accounts.i32[(account << 4) + FLAGS]! |= AccountFlag.known;
-    block.add(row);
-    block.gas += scan.gasLimit;
-    block.bytes += to - from;
-    pool.framed(row, block.number);
+    this.earlier.frame(frame);
   }
 
   /** Begins the new life: a block left open is closed under this term. The shell has appended the TermMarker. */
   finishReplay(): void {
     this.replaying = false;
-    const { block } = this;
+    const { block, lastNumber, lastTime, nextSeq } = this.earlier;
+    if (lastNumber !== undefined) {
+      this.lastNumber = lastNumber;
+      this.lastTime = lastTime;
+      this.lastOpenedMs = this.nowMs;
+    }
+    if (nextSeq !== undefined) this.nextSeq = nextSeq;
+    this.block = block;
     if (block) {
       // Its open work may not have been stored behind the opening.
       if (block.length === 0) this.appendOpenWork(block);
@@ -983,35 +696,9 @@ export class Framer {
   }
 }
 
-/** What `replayFrame` needs of a decoded Frame besides its source columns. */
-export interface ReplayFrame {
-  readonly term: number;
-  readonly block: number;
-  readonly frame: number;
-  readonly firstSeq: number;
-  readonly shapes: Uint8Array;
-  readonly senders: Uint8Array;
-  readonly accessEnds: Uint32Array;
-  readonly arrivals: Float64Array;
-  readonly attempts: Uint8Array;
-  readonly verified: Uint8Array;
-}
-
 /** A word of the state as a nonce (below 2^64 by EIP-2681; above 2^53 none is ever reached). */
 function nonceAt(words: Uint8Array, at: number): number {
   let value = 0;
   for (let i = at + 24; i < at + 32; i++) value = value * 256 + words[i]!;
   return value;
-}
-
-/** Saturates at 2^53, as fee caps in Analyzed do. */
-export function weiOf(bytes: Uint8Array): number {
-  let value = 0;
-  for (let i = 0; i < bytes.length; i++) value = value * 256 + bytes[i]!;
-  return Math.min(value, Number.MAX_SAFE_INTEGER + 1);
-}
-
-/** Not a source of randomness: one producer makes all blocks, so the field is only a distinct word per block. */
-export function prevRandaoOf(number: number, time: number): Uint8Array {
-  return keccak256(new TextEncoder().encode(`prevRandao ${number} ${time}`));
 }
