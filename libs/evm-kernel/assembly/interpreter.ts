@@ -20,8 +20,8 @@ import {
   FRAME_VALUE, OPFLAG_INVALID, OPFLAG_SUSPENDS, OP_FLAGS, OP_GAS, OP_INPUTS, OP_OUTPUTS, STATUS_HALT, STATUS_LIMIT, STATUS_OPERATION, STATUS_RETURN, STATUS_REVERT, STATUS_STOP,
 } from "./layout";
 import { OPCODES } from "./bounds";
-import { traceMemory, traceStep } from "./tracing";
-import { returnBytes } from "./execution";
+import { isTraceFull, stepHead, traceFlush, traceMemory, traceStep } from "./tracing";
+import { limited, returnBytes } from "./execution";
 import {
   add, addmod, byteAt, clz256, copy, div, equals, isZero, less, lessSigned, mod, mul, mulmod, reverse, saturated, sar,
   sdiv, shl, shr, signextend, small, smod, sub, zero,
@@ -49,6 +49,8 @@ export function interpret(frame: usize): i32 {
   let sp = <usize>load<u32>(frame, FRAME_SP);
   let gas = load<i64>(frame, FRAME_GAS);
   let room = wordRoom(load<u32>(frame, FRAME_MEMORY_BYTES));
+  const opcodes = OPCODES;
+  const head = TRACED ? stepHead(frame) : 0;
   // An operation that suspended belongs to a section that is paid and checked.
   let resumes = load<u32>(frame, FRAME_RESUME) != 0;
   store<u32>(frame, 0, FRAME_RESUME);
@@ -79,10 +81,21 @@ export function interpret(frame: usize): i32 {
         if (resumes) resumes = false;
         else {
           const op = <u32>load<u8>(ip);
-          if (!traceStep(frame, op, ip - code, sp, gas)) return STATUS_LIMIT;
-          const paid = stepGas(op, <u32>((sp - stack) >> 5), gas);
-          if (paid < 0) return STATUS_HALT;
-          gas = paid;
+          const height = <u32>((sp - stack) >> 5);
+          if (isTraceFull()) {
+            traceFlush();
+            if (limited) return STATUS_LIMIT;
+          }
+          traceStep(frame, head, op, ip - code, sp, height, gas);
+          const info = opcodes + (<usize>op << 3);
+          const left = <i32>height - <i32>load<u8>(info, OP_INPUTS);
+          if (left < 0 || left + <i32>load<u8>(info, OP_OUTPUTS) > 1024) return STATUS_HALT;
+          const flags = <u32>load<u8>(info, OP_FLAGS);
+          if (flags & (OPFLAG_INVALID | OPFLAG_SUSPENDS)) {
+            if (flags & OPFLAG_INVALID) return STATUS_HALT;
+            // What may suspend pays all of its gas itself.
+          } else gas -= <i64>load<u16>(info, OP_GAS);
+          if (gas < 0) return STATUS_HALT;
         }
       }
       switch (<u32>load<u8>(ip)) {
@@ -991,16 +1004,6 @@ export function interpret(frame: usize): i32 {
       break;
     }
   }
-}
-
-/** Traced steps only: gas after the constant part of an operation, or a negative number when it cannot run. */
-function stepGas(op: u32, height: u32, gas: i64): i64 {
-  const info = OPCODES + (<usize>op << 3);
-  const flags = <u32>load<u8>(info, OP_FLAGS);
-  const inputs = <u32>load<u8>(info, OP_INPUTS);
-  if (flags & OPFLAG_INVALID || height < inputs || height - inputs + <u32>load<u8>(info, OP_OUTPUTS) > 1024) return -1;
-  // What may suspend pays all of its gas itself.
-  return flags & OPFLAG_SUSPENDS ? gas : gas - <i64>load<u16>(info, OP_GAS);
 }
 
 /** Offset and size of a copy are its first and third operand. */

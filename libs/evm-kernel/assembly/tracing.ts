@@ -2,7 +2,7 @@
 // every use stands behind `if (TRACED)`, a constant, and nothing of this file is left.
 import { frame as current, limited, refund, setLimited } from "./execution";
 import {
-  FLAG_STATIC, FRAME_DEPTH, FRAME_FLAGS, FRAME_MEMORY, FRAME_MEMORY_BYTES, FRAME_STACK, OP_BYTES,
+  FLAG_STATIC, FRAME_DEPTH, FRAME_FLAGS, FRAME_MEMORY, FRAME_MEMORY_BYTES, OP_BYTES,
   OP_FLAGS, OP_GAS, OP_INPUTS, OP_OUTPUTS, OPFLAG_INVALID, STATUS_HALT, STATUS_REVERT,
 } from "./layout";
 import { OPCODES } from "./bounds";
@@ -36,22 +36,34 @@ const BUFFER = memory.data(65536, 64);
 let used: usize = 0;
 let wantsMemory: bool = false;
 
-/** Last step: what tells why its frame halted. */
-let lastOp: u32 = 0;
-let lastHeight: u32 = 0;
-let lastGas: i64 = 0;
+/** The record of the last step, which tells why its frame halted: in the buffer, or kept when that was handed over. */
+const KEPT = memory.data(32, 64);
+let lastStep: usize = KEPT;
 
 /** Starts a trace; false when this build writes none. */
 export function startTrace(withMemory: bool): bool {
   used = 0;
+  lastStep = KEPT;
+  memory.fill(KEPT, 0, 32);
   wantsMemory = withMemory;
   return TRACED != 0;
 }
 
 /** Hands over what is in the buffer. */
 export function traceFlush(): void {
+  if (lastStep != KEPT) {
+    memory.copy(KEPT, lastStep, 32);
+    lastStep = KEPT;
+  }
   if (used > 0 && hostTrace(BUFFER, used) == 0) setLimited(true);
   used = 0;
+}
+
+/** No room for another step: hand over before it. */
+// @ts-ignore: decorator
+@inline
+export function isTraceFull(): bool {
+  return used + RECORD > BUFFER_BYTES;
 }
 
 /** Room for a record, zeroed but for its first fields. */
@@ -82,19 +94,26 @@ function put(at: usize, size: usize, sofar: usize): void {
   used += padding;
 }
 
-/** Before the operation at `ip`, `gas` being what is left before it is paid. False at a limit. */
-export function traceStep(frame: usize, op: u32, pc: usize, sp: usize, gas: i64): bool {
-  const height = <u32>((sp - <usize>load<u32>(frame, FRAME_STACK)) >> 5);
-  const at = record(KIND_STEP, op, load<u32>(frame, FRAME_DEPTH), <u32>pc, gas);
-  store<u32>(at, load<u32>(frame, FRAME_MEMORY_BYTES) >> 5, 16);
-  store<u32>(at, height, 20);
+/** What the records of a frame's steps have in common: kind and depth, at their places. */
+export function stepHead(frame: usize): u64 {
+  return <u64>KIND_STEP | (<u64>load<u32>(frame, FRAME_DEPTH) << 16);
+}
+
+/** Before the operation at `ip`, `gas` being what is left before it is paid. There is room. Inlined: this is what a trace costs. */
+// @ts-ignore: decorator
+@inline
+export function traceStep(frame: usize, head: u64, op: u32, pc: usize, sp: usize, height: u32, gas: i64): void {
+  const at = BUFFER + used;
+  used += RECORD;
+  lastStep = at;
+  store<u64>(at, head | (<u64>op << 8) | (<u64>pc << 32));
+  store<i64>(at, gas, 8);
+  store<u64>(at, <u64>(load<u32>(frame, FRAME_MEMORY_BYTES) >> 5) | (<u64>height << 32), 16);
   store<i64>(at, refund, 24);
-  if (height > 0) copy(sp - 32, at + 32);
-  else zero(at + 32);
-  lastOp = op;
-  lastHeight = height;
-  lastGas = gas;
-  return !limited;
+  v128.store(at, v128.load(sp - 32), 32);
+  v128.store(at, v128.load(sp - 32, 16), 48);
+  // Below an empty stack stands something else.
+  if (height == 0) zero(at + 32);
 }
 
 function putAddressOf(word: usize): void {
@@ -146,6 +165,9 @@ export function failureOf(frame: usize, status: i32, deposits: bool, refused: bo
   if (status == STATUS_REVERT) return FAILED_REVERT;
   if (status != STATUS_HALT) return 0;
   if (deposits) return refused ? FAILED_CODE : FAILED_GAS;
+  const lastOp = <u32>load<u8>(lastStep, 1);
+  const lastHeight = load<u32>(lastStep, 20);
+  const lastGas = load<i64>(lastStep, 8);
   const info = OPCODES + <usize>lastOp * OP_BYTES;
   if (load<u8>(info, OP_FLAGS) & OPFLAG_INVALID) return FAILED_OPCODE;
   const inputs = <u32>load<u8>(info, OP_INPUTS);

@@ -13,6 +13,7 @@ import { fibonacciLoop, multiplyLoop } from "./loop-workloads.ts";
 import { FULL, measure, SMALL, type Speed } from "./measure.ts";
 import { ResidentRunner } from "./resident.ts";
 import { constantProductSwaps, nativeTransfers, tokenTransfers } from "./token-workloads.ts";
+import { traceRows } from "./trace-bench.ts";
 import { workersRow } from "./two-workers.ts";
 import type { Workload } from "./workload.ts";
 
@@ -53,6 +54,13 @@ function entries(small: boolean): Entry[] {
     { name: "multiply loop", make: multiplyLoop },
     { name: "native transfer", make: () => nativeTransfers(holders, calls) },
   ];
+}
+
+function tracedWorkloads(small: boolean): Workload[] {
+  return entries(small)
+    .filter(({ name }) => TRACED.includes(name))
+    .map(({ make }) => make())
+    .filter((workload) => workload !== undefined);
 }
 
 const perSecond = ({ callsPerSecond: n }: Speed): string =>
@@ -120,10 +128,13 @@ async function benchWorkload(
 const HASH_CHAIN = hashChainProgram.name;
 const TWO_WORKERS = "two workers";
 const COMPILE_TIMES = "compile times";
+const TRACE = "packed trace";
+/** Workloads that are traced: storage and hashes, many calls, and the interpreter alone. */
+const TRACED: readonly string[] = ["ERC-20 transfer", "Uniswap V2 style swap", "fib loop"];
 
 export const engineBench: Bench = {
   doc: "execution engine: interpreter and compiled code against runCall of @ethereumjs/evm in the same process",
-  parts: [...entries(false).map(({ name }) => name), HASH_CHAIN, TWO_WORKERS, COMPILE_TIMES],
+  parts: [...entries(false).map(({ name }) => name), HASH_CHAIN, TRACE, TWO_WORKERS, COMPILE_TIMES],
   async run(options, progress) {
     const { small } = options;
     await loadFastCurves();
@@ -137,6 +148,7 @@ export const engineBench: Bench = {
     }
     const others: [name: string, run: () => BenchRow[] | Promise<BenchRow[]>][] = [
       [HASH_CHAIN, () => hashChainRows(fixtureProgram(hashChainProgram), BENCH_CONTEXT, small)],
+      [TRACE, () => traceRows(tracedWorkloads(small), BENCH_CONTEXT, small)],
       [TWO_WORKERS, async () => [await workersRow(small)]],
       [COMPILE_TIMES, () => compileRows(BENCH_CONTEXT, small)],
     ];

@@ -4,7 +4,7 @@
  */
 import type { BlockContext } from "@velarium/engine";
 import { type Compiler, createCompiler } from "@velarium/evm-compiler";
-import { createKernel, type Kernel } from "@velarium/evm-kernel";
+import { createKernel, type Kernel, type KernelTrace } from "@velarium/evm-kernel";
 import { keccak256 } from "@velarium/hash-kernel";
 import { precompilesOf } from "@velarium/precompiles";
 import { CodeFlag, Domain, encodeCodeWord, fieldKey, storageKey } from "@velarium/slots";
@@ -15,7 +15,24 @@ import { type Workload, wordOf } from "./workload.ts";
 /** Calls that show which codes a workload runs. */
 const REHEARSED = 20;
 
-export type Tier = "interpreter" | "compiled";
+/** `traced`: the interpreter of the kernel that tells every step. */
+export type Tier = "interpreter" | "compiled" | "traced";
+
+/** Bytes that the kernel hands over at a time; larger ones come alone. */
+const TRACE_BYTES = 1 << 16;
+
+/** Takes records as a reader does that keeps them: by a copy, here to the same place over and over. */
+function traceCopy(): KernelTrace {
+  let copy = new Uint8Array(TRACE_BYTES);
+  return {
+    memory: false,
+    write(records) {
+      if (records.length > copy.length) copy = new Uint8Array(records.length);
+      copy.set(records);
+      return true;
+    },
+  };
+}
 
 /** Puts the accounts of a workload into a kernel whose absent slots are zero. */
 function seed(kernel: Kernel, workload: Workload): void {
@@ -55,8 +72,8 @@ export class ResidentRunner implements Runner {
   private readonly workload: Workload;
   private readonly context: BlockContext;
   private readonly calls: PackedCalls;
-  /** Runs many calls by one entry into the kernel, unless each has to be taken back. */
-  private readonly batches: boolean;
+  /** Runs many calls by one entry into the kernel; not where each has to be taken back, or is traced. */
+  private batches: boolean;
 
   /** `keccakMemo`: as in KernelOptions. */
   constructor(tier: Tier, workload: Workload, context: BlockContext, keccakMemo?: number) {
@@ -64,11 +81,12 @@ export class ResidentRunner implements Runner {
     this.workload = workload;
     this.context = context;
     this.calls = new PackedCalls(workload.calls);
-    this.batches = workload.startsOver !== true;
+    this.batches = workload.startsOver !== true && tier !== "traced";
     const precompiles = precompilesOf(context.rules);
     this.kernel = createKernel({
       missing: "zero",
       ...(keccakMemo === undefined ? {} : { keccakMemo }),
+      ...(tier === "traced" ? { trace: traceCopy() } : {}),
       precompile: (id, input, gasLimit) => {
         const result = precompiles.run(id, input, gasLimit);
         return result.ok ? result : undefined;
@@ -91,6 +109,11 @@ export class ResidentRunner implements Runner {
     for (let i = 0; i < Math.min(REHEARSED, workload.calls.length); i++) this.call(i);
     for (const { entry, calls, compiled } of kernel.codes())
       if (calls > 0 && !compiled) compiler.force(entry, context.rules);
+  }
+
+  /** From now on one entry into the kernel per call. */
+  enterSingly(): void {
+    this.batches = false;
   }
 
   private call(index: number): void {
