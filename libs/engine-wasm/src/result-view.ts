@@ -25,6 +25,12 @@ export class ResultView {
     this.refresh();
   }
 
+  /** Moves to the outcome of the execution that has just ended; nothing is collected. */
+  look(): void {
+    this.at = this.kernel.resultAt();
+    this.follow();
+  }
+
   /** Moves to the result of the execution that has just ended. */
   collect(): void {
     this.at = this.kernel.collect();

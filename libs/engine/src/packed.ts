@@ -15,10 +15,10 @@ export interface PackedPath {
   readonly logs: Uint8Array;
   /** Where the words named below stand; other places of it are not the caller's. Read it anew after each `match`. */
   readonly words: Uint32Array;
-  /** Per declared access: index in `words` of its value afterwards; −1: as before. */
-  readonly written: Int32Array;
-  /** Per declared access: index in `words` of what was added blindly; −1: nothing. */
-  readonly added: Int32Array;
+  /** Index in `words` of the value of a declared access afterwards, by its number; −1: as before. */
+  written(access: number): number;
+  /** Index in `words` of what was added blindly to a declared access; −1: nothing. */
+  added(access: number): number;
   /** Index in `words` of the fee added to the beneficiary, whose balance is not declared; −1: nothing. */
   readonly fee: number;
 
@@ -26,24 +26,23 @@ export interface PackedPath {
   open(context: BlockContext): void;
   /** Begins the transaction that `scan` describes in `raw`, from the sender at `senderAt` of `senders`. */
   begin(raw: Uint8Array, scan: TxScan, senders: Uint8Array, senderAt: number): boolean;
-  /** Declares accesses with their values: packed keys of 56 bytes, words of 32, kinds. */
-  preload(count: number, keys: Uint8Array, words: Uint8Array, kinds: Uint8Array): void;
+  /**
+   * Declares the accesses from `first` to `end` of columns with their values: keys of 14 words of 32 bits, values of 8,
+   * kinds.
+   */
+  preload(
+    first: number,
+    end: number,
+    keyWords: Uint32Array,
+    valueWords: Uint32Array,
+    kinds: Uint8Array,
+  ): void;
   /** Declares accesses whose values are not at hand. */
-  declare(count: number, keys: Uint8Array, kinds: Uint8Array): void;
+  declare(first: number, end: number, keyWords: Uint32Array, kinds: Uint8Array): void;
   /** `codeAtHand`: code by the 28 bytes of its hash. False: something else is missing. */
   run(codeAtHand: (prefix: Uint8Array) => Uint8Array | undefined): boolean;
-  /**
-   * Relates what happened to the declared accesses: `count` keys of 14 words from `firstWord` of `keyWords`, kinds from
-   * `firstKind`. False: it left them, or deployed code. `beneficiaryKey`: 14 words, what everybody may add to.
-   */
-  match(
-    keyWords: Uint32Array,
-    firstWord: number,
-    kinds: Uint8Array,
-    firstKind: number,
-    count: number,
-    beneficiaryKey: Uint32Array,
-  ): boolean;
+  /** Relates what happened to the `count` accesses declared, in their order. False: it left them, or deployed code. */
+  match(count: number): boolean;
 }
 
 /** How a simulation stands: `slot` and `code` are missing, `refused`: this way cannot run it. */

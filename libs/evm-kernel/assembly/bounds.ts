@@ -1,7 +1,7 @@
 // Where everything is in linear memory. `layOut` places the regions once; all but the last have a fixed size, reserved
 // as address space (pages are committed when touched). The last, EVM memory, grows with `memory.grow`.
 import {
-  BLOCK_BYTES, CODE_ENTRY_BYTES, FRAME_BYTES, MAX_BATCH, MAX_DEPTH, MISS_BYTES, OP_BYTES, OUTCOME_BYTES, RESULT_BYTES,
+  BLOCK_BYTES, CODE_ENTRY_BYTES, FRAME_BYTES, MAX_BATCH, MAX_DECLARED, MAX_DEPTH, MISS_BYTES, OP_BYTES, OUTCOME_BYTES, RESULT_BYTES,
   STACK_ENTRIES,
 } from "./layout";
 
@@ -49,6 +49,8 @@ export let LOGS: usize = 0;
 export let INPUTS: usize = 0;
 /** The packed transaction under way: at INPUTS, or further on in a batch. */
 export let INPUT: usize = 0;
+/** Declared accesses of the transaction. */
+export let DECLARED: usize = 0;
 /** Outcomes of a batch, in its order. */
 export let OUTCOMES: usize = 0;
 export let TEMPORARY: usize = 0;
@@ -134,6 +136,7 @@ export function layOut(accounts: u32, slots: u32, codeBytes: usize, memoEntries:
   INPUTS = place(INPUT_REGION);
   INPUT = INPUTS;
   INPUT_END = next;
+  DECLARED = place(<usize>MAX_DECLARED << 3);
   OUTCOMES = place(<usize>MAX_BATCH * OUTCOME_BYTES + RESULT_BYTES);
   TEMPORARY = place(TEMPORARY_REGION);
   TEMPORARY_END = next;

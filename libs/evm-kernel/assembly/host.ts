@@ -8,6 +8,7 @@ import {
   narrowIndexes, OPCODES, RESULT, RETURNS, setPlace, setSingle, SLOT_BYTES, SLOT_INDEX, slotMask, SLOTS, STACKS, TEMPORARY, TOUCHED_ACCOUNTS, TOUCHED_SLOTS, ACCOUNT_BYTES,
 } from "./bounds";
 import { addCode, codeBytesUsed, forgetCodes } from "./codes";
+import { forgetDeclared, noteDeclared } from "./declared";
 import {
   accountsEnd, authorization, authorizationRefund, createdAccount, flags, floorGas, frame, generation, intrinsicGas,
   journalEnd, listsSlots, logCount, logsEnd, logsFrom, phase, refund, resident, returnBytes, setAccountsEnd, setAuthorization,
@@ -100,6 +101,7 @@ export function beginWith(logs: usize): void {
   setLimited(false);
   setLearned(false);
   forgetRecords();
+  forgetDeclared();
   beginSettlement();
 }
 
@@ -124,7 +126,7 @@ function locate(key: usize): usize {
   return slotOf(account, incarnation, WORD);
 }
 
-/** Hands in values: keys of 56 bytes, big-endian words; `kinds` may be 0. */
+/** Hands in values: keys of 56 bytes, big-endian words; `words` or `kinds` may be 0. With kinds they are declared. */
 export function preload(count: u32, keys: usize, words: usize, kinds: usize): void {
   for (let i: u32 = 0; i < count; i++) {
     const key = keys + <usize>i * 56;
@@ -137,6 +139,7 @@ export function preload(count: u32, keys: usize, words: usize, kinds: usize): vo
       if (words != 0) supplySlotValue(record, words + (<usize>i << 5));
       if (kinds != 0) store<u32>(record, load<u8>(kinds + i), S_KIND);
     }
+    if (kinds != 0) noteDeclared(record, domain);
   }
 }
 
@@ -320,6 +323,7 @@ export function restored(): void {
   setLimited(false);
   setLearned(false);
   forgetRecords();
+  forgetDeclared();
   indexAccounts();
   indexSlots();
   setBlobHashes(hashesAt());

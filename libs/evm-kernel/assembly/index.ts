@@ -11,6 +11,7 @@ export {
   begin, clearState, commit, giveUp, peek, preload, ranges, rangesCount, restored, seed, supply,
 } from "./host";
 export { batchDone, openBatch, runBatch } from "./batch";
+export { relate } from "./declared";
 export { collect } from "./results";
 export { interpret, interpretedGas, run } from "./trampoline";
 export { setPrices, setRules, setSstorePrices } from "./rules";

@@ -8,7 +8,7 @@
  * Raised with every change of this file, and of what exported functions take or give: a host refuses a kernel that was
  * built from other sources than its own.
  */
-export const INTERFACE = 1;
+export const INTERFACE = 2;
 
 // ---- Status of a frame: what `interpret` and compiled functions return -------------------------------------------
 /** Ends with success and no return data. */
@@ -167,6 +167,13 @@ export const RESULT_CODE_COUNT = 152; // u32
 export const RESULT_EXECUTION_GAS = 160; // i64
 export const RESULT_BYTES = 192;
 
+// ---- What became of declared accesses, as `relate` leaves it. Indices are of words of 32 bits; -1 is none -----------
+export const RELATED_FEE = 0; // i32, index of what was added to the balance of the beneficiary, which was not declared
+/** Then by declared access: i32, index of what was added blindly; i32, index of the value written. Big-endian words. */
+export const RELATED_ADDED = 4;
+export const RELATED_WRITTEN = 8;
+export const RELATED_BYTES = 8;
+
 // ---- Miss -------------------------------------------------------------------------------------------------------
 export const MISS_KIND = 0; // u32: MISS_SLOT or MISS_CODE
 export const MISS_KEY = 4; // 56 bytes of a slot key, or 28 bytes of a code's hash
@@ -207,6 +214,8 @@ export const OPFLAG_SUSPENDS = 4; // may suspend: charges all of its gas itself
 export const OPFLAG_LEAVES = 8; // what stands behind it is not reached through it
 
 // ---- Bounds -----------------------------------------------------------------------------------------------------
+/** Declared accesses of one transaction that `relate` knows. */
+export const MAX_DECLARED = 65536;
 /** Transactions of one batch. */
 export const MAX_BATCH = 4096;
 export const MAX_DEPTH = 1024;

@@ -15,10 +15,11 @@ import {
 import { eip158 } from "./rules";
 import { copy, equals, isZero, reverse } from "./u256";
 
-const R: u32 = 1;
-const W: u32 = 2;
-const D: u32 = 3;
-const X: u32 = 5;
+// AccessKind of libs/slots.
+export const R: u32 = 1;
+export const W: u32 = 2;
+export const D: u32 = 3;
+export const X: u32 = 5;
 const KEY_BYTES: usize = 56;
 
 const FINAL = memory.data(32, 64);

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { BlockRules } from "@velarium/chain-rules";
 import type { AccessColumns, BlockContext, ExecutableTransaction } from "@velarium/engine";
-import { SLOT_KEY_BYTES, WORD_BYTES } from "@velarium/slots";
+import { AccessKind, KEY_WORDS, SLOT_KEY_BYTES, VALUE_WORDS, WORD_BYTES } from "@velarium/slots";
 import * as L from "../assembly/layout.ts";
 import { writeRules } from "./fork-tables.ts";
 import { compiledImports } from "./imports.ts";
@@ -272,12 +272,41 @@ class WasmKernel implements Kernel {
     const keysAt = this.exports.scratch();
     const wordsAt = keysAt + count * SLOT_KEY_BYTES;
     const kindsAt = wordsAt + count * WORD_BYTES;
-    if (kindsAt + count > this.inputEnd)
-      throw new KernelError("memory", `${count} slots at once do not fit the kernel's input`);
+    this.checkScratch(count, kindsAt + count);
     this.heap.set(keys.subarray(0, count * SLOT_KEY_BYTES), keysAt);
     if (words !== undefined) this.heap.set(words.subarray(0, count * WORD_BYTES), wordsAt);
     if (kinds !== undefined) this.heap.set(kinds.subarray(0, count), kindsAt);
     this.exports.preload(count, keysAt, words === undefined ? 0 : wordsAt, kinds === undefined ? 0 : kindsAt);
+  }
+
+  preloadColumns(
+    first: number,
+    end: number,
+    keyWords: Uint32Array,
+    valueWords: Uint32Array | undefined,
+    kinds: Uint8Array,
+  ): void {
+    const count = end - first;
+    this.refresh();
+    const keysAt = this.exports.scratch();
+    const wordsAt = keysAt + count * SLOT_KEY_BYTES;
+    const kindsAt = wordsAt + (valueWords === undefined ? 0 : count * WORD_BYTES);
+    this.checkScratch(count, kindsAt + count);
+    const { words, bytes } = this.views;
+    let to = keysAt >> 2;
+    for (let i = first * KEY_WORDS, last = end * KEY_WORDS; i < last; i++) words[to++] = keyWords[i]!;
+    if (valueWords !== undefined)
+      for (let i = first * VALUE_WORDS, last = end * VALUE_WORDS; i < last; i++) words[to++] = valueWords[i]!;
+    for (let i = 0; i < count; i++) {
+      const kind = kinds[first + i]!;
+      bytes[kindsAt + i] = kind === AccessKind.H ? AccessKind.R : kind;
+    }
+    this.exports.preload(count, keysAt, valueWords === undefined ? 0 : wordsAt, kindsAt);
+  }
+
+  private checkScratch(count: number, end: number): void {
+    if (end > this.inputEnd)
+      throw new KernelError("memory", `${count} slots at once do not fit the kernel's input`);
   }
 
   run(): RunStatus {
@@ -350,6 +379,15 @@ class WasmKernel implements Kernel {
   collect(): number {
     this.collectAs(this.reportsAttempts);
     return this.exports.result();
+  }
+
+  resultAt(): number {
+    return this.exports.result();
+  }
+
+  relate(): number {
+    this.collected = 0;
+    return this.exports.relate();
   }
 
   private get reportsAttempts(): boolean {

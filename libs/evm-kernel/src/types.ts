@@ -168,6 +168,18 @@ export interface Kernel {
   /** Declares accesses without values. */
   declare(count: number, keys: Uint8Array, kinds: Uint8Array): void;
 
+  /**
+   * As `preload`, or `declare` where `valueWords` is undefined, of the accesses from `first` to `end` of columns: keys of
+   * 14 words of 32 bits, values of 8, kinds of a byte, of which that of a block's hash counts as a read.
+   */
+  preloadColumns(
+    first: number,
+    end: number,
+    keyWords: Uint32Array,
+    valueWords: Uint32Array | undefined,
+    kinds: Uint8Array,
+  ): void;
+
   run(): RunStatus;
   /** What the execution waits for after `run` returned `miss`. */
   miss(): Miss;
@@ -191,6 +203,14 @@ export interface Kernel {
    * next `begin`. For hosts that make no objects per transaction.
    */
   collect(): number;
+  /** Address of the result (`RESULT_*`), before anything is collected. */
+  resultAt(): number;
+  /**
+   * Relates the execution that is done to the accesses that were declared, by their numbers in the order in which they were
+   * handed over: address of `RELATED_*`; 0 when it left its declaration, deployed code, or declared too much. Valid until
+   * the next `begin`; what `collect` left is gone.
+   */
+  relate(): number;
   /** Accesses only, every attempt to write as W: what a transaction that left its declaration has shown. */
   attempts(): AccessColumns;
 

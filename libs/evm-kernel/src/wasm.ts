@@ -69,6 +69,7 @@ export interface KernelExports {
   batchDone(): number;
   outcomes(): number;
   collect(attempts: boolean): number;
+  relate(): number;
   ranges(): number;
   rangesCount(): number;
   restored(): void;

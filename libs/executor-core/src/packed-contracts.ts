@@ -3,15 +3,7 @@
  * columns, what was written comes out as words. Tails, chain work and whatever that way refuses run as `ContractRun`.
  */
 import type { PackedPath } from "@velarium/engine";
-import {
-  AccessKind,
-  addWord,
-  copyWords,
-  KEY_WORDS,
-  SLOT_KEY_BYTES,
-  VALUE_WORDS,
-  WORD_BYTES,
-} from "@velarium/slots";
+import { AccessKind, addWord, copyWords, KEY_WORDS, VALUE_WORDS } from "@velarium/slots";
 import { scanTransaction, TxError, TxScan } from "@velarium/tx-codec";
 import { GrantMode, Outcome, Shape } from "@velarium/wire";
 import type { BlockState } from "./block-state.ts";
@@ -73,18 +65,7 @@ export class PackedContracts {
     const end = message.accessEnds[index]!;
     this.handOver(batch, first, end);
     if (!path.run(this.codeAtHand)) return false;
-    const { beneficiaryKeyWords } = block;
-    if (
-      !path.match(
-        batch.keyWords,
-        first * KEY_WORDS,
-        message.accessKinds,
-        first,
-        end - first,
-        beneficiaryKeyWords,
-      )
-    )
-      return false;
+    if (!path.match(end - first)) return false;
     this.settle(position, batch, index, first, end);
     return true;
   }
@@ -92,15 +73,13 @@ export class PackedContracts {
   /** Stretches of accesses with values, and of such as only contribute. */
   private handOver(batch: DispatchBatch, first: number, end: number): void {
     const { modes, accessKinds } = batch.message;
-    const { keys, values } = batch;
+    const { keyWords, valueWords } = batch;
     for (let from = first; from < end; ) {
       const contributes = modes[from] === GrantMode.contribute;
       let to = from + 1;
       while (to < end && (modes[to] === GrantMode.contribute) === contributes) to++;
-      const keyBytes = keys.subarray(from * SLOT_KEY_BYTES, to * SLOT_KEY_BYTES);
-      const kinds = accessKinds.subarray(from, to);
-      if (contributes) this.path.declare(to - from, keyBytes, kinds);
-      else this.path.preload(to - from, keyBytes, values.subarray(from * WORD_BYTES, to * WORD_BYTES), kinds);
+      if (contributes) this.path.declare(from, to, keyWords, accessKinds);
+      else this.path.preload(from, to, keyWords, valueWords, accessKinds);
       from = to;
     }
   }
@@ -112,12 +91,12 @@ export class PackedContracts {
     const { accessHi, accessLo, accessKinds, versions } = message;
     const seq = message.seqs[index]!;
     outbox.enter(block);
-    const { words, written, added } = path;
+    const { words } = path;
     for (let access = first; access < end; access++) {
       const kind = accessKinds[access]!;
-      const at = added[access - first]!;
+      const at = path.added(access - first);
       if (kind === AccessKind.W || kind === AccessKind.X) {
-        this.writeAfter(batch, access, seq, written[access - first]!, at);
+        this.writeAfter(batch, access, seq, path.written(access - first), at);
       } else if (kind === AccessKind.D) {
         const amount = at < 0 ? undefined : words;
         block.deltas.add(
