@@ -7,6 +7,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { crc32 } from "node:zlib";
 import { StateError } from "./errors.ts";
+import { EntryWord } from "./format.ts";
 import {
   decodeHeader,
   encodeRecord,
@@ -172,6 +173,14 @@ export class EntryLog {
     }
     this.words = cache.words;
     this.at = cache.at + (position - page * PAGE_BYTES) / 4;
+  }
+
+  /**
+   * Loads the values of entries `from` to `to` at `positions` (-1: none) into the processor's cache, where they are in memory:
+   * their misses are waited for together.
+   */
+  approach(positions: Float64Array, from: number, to: number): void {
+    if (this.dir !== null) this.cache.touch(positions, from, to, this.written, EntryWord.value);
   }
 
   private viewResident(position: number): void {

@@ -7,17 +7,28 @@
  * The index is also a cursor: `seek` moves it, and starts from where it stands, so sorted access is cheap.
  */
 import { writeHashBytes } from "./hash-words.ts";
-import { LEAF_KEYS, type LeafPool, NUMBER_WORD, REST_WORDS, type Slab } from "./leaf-pool.ts";
+import { HIGH, LEAF_KEYS, type LeafPool, NUMBER_WORD, REST, REST_WORDS } from "./leaf-pool.ts";
 
-const HIGH = 2 ** 32;
+const TWO_32 = 2 ** 32;
 const LEVEL_BELOW = (LEAF_KEYS * 7) / 8;
 const MERGE_BELOW = LEAF_KEYS / 3;
 /** Half of the window around a guessed place; the deviation among 200 uniform keys is at most 7. */
-const GUESS_RADIUS = 10;
+export const GUESS_RADIUS = 10;
 const MERGED_MOST = (LEAF_KEYS * 3) / 4;
 
+/** Places of some hashes on the way through the steps of a search. */
+export interface Places {
+  /** Directory position and number of the leaf. */
+  readonly leaves: Int32Array;
+  readonly ids: Int32Array;
+  /** Key in the leaf. */
+  readonly keys: Int32Array;
+  /** Word of the leaf's piece that the next step looks at. */
+  readonly near: Int32Array;
+}
+
 export class OrderedIndex {
-  private readonly pool: LeafPool;
+  readonly pool: LeafPool;
   private leaves = new Uint32Array(8);
   /** First hash word of each leaf's first key: most directory steps are decided here. */
   private firsts = new Uint32Array(8);
@@ -39,43 +50,103 @@ export class OrderedIndex {
    */
   seek(words: Uint32Array, at: number): boolean {
     const { pool } = this;
-    if (!this.leafCovers(this.leafAt, words, at)) {
-      if (this.leafAt + 1 < this.leafCount && this.leafCovers(this.leafAt + 1, words, at)) this.leafAt++;
-      else this.leafAt = this.searchDirectory(words, at);
-    }
-    const id = this.leaves[this.leafAt]!;
-    const slab = pool.slabOf(id);
+    const leafAt = this.leafOf(words, at);
+    const id = this.leaves[leafAt]!;
+    const leaf = pool.wordsOf(id);
     const base = pool.baseOf(id);
-    const first = slab.first;
     const w = words[at]!;
-    const end = base + pool.countOf(id);
+    let key = this.lastAtMost(leafAt, w);
+    // Keys with the same first word that are above the hash: one in 2^32, and with crafted keys no more than a leaf has.
+    while (key >= 0 && leaf[base + key] === w && compareRest(leaf, base, key, words, at) > 0) key--;
+    this.keyAt = key;
+    return key >= 0 && leaf[base + key] === w && compareRest(leaf, base, key, words, at) === 0;
+  }
+
+  /** Directory position of the leaf that holds what is at or below a hash. The cursor moves to that leaf. */
+  private leafOf(words: Uint32Array, at: number): number {
+    if (this.leafCovers(this.leafAt, words, at)) return this.leafAt;
+    if (this.leafAt + 1 < this.leafCount && this.leafCovers(this.leafAt + 1, words, at)) this.leafAt++;
+    else this.leafAt = this.searchDirectory(words, at);
+    return this.leafAt;
+  }
+
+  /** Last key of a leaf with a first word of at most `w`, -1 when there is none. */
+  private lastAtMost(leafAt: number, w: number): number {
+    const { pool } = this;
+    const id = this.leaves[leafAt]!;
+    const leaf = pool.wordsOf(id);
+    const base = pool.baseOf(id);
+    const count = pool.countOf(id);
     let low = base;
-    let high = end;
+    let high = base + count;
     // Hashes are uniform, so the place can be guessed; a wrong guess costs two looks.
-    if (end - base > 4 * GUESS_RADIUS) {
-      const f0 = first[base]!;
-      const span = first[end - 1]! - f0;
-      const guess = base + Math.floor(((w - f0) / (span + 1)) * (end - base));
+    if (count > 4 * GUESS_RADIUS) {
+      const guess = base + this.guessIn(leafAt, leaf, base, count, w);
       const from = guess - GUESS_RADIUS;
       const to = guess + GUESS_RADIUS;
-      if (from > low && from < high) {
-        if (first[from]! < w) low = from + 1;
-        else if (first[from]! > w) high = from;
+      if (from > low) {
+        if (leaf[from]! <= w) low = from + 1;
+        else high = from;
       }
       if (to > low && to < high) {
-        if (first[to]! > w) high = to;
-        else if (first[to]! < w) low = to + 1;
+        if (leaf[to]! > w) high = to;
+        else low = to + 1;
       }
     }
-    // Invariant: keys before `low` are <= the hash, keys from `high` on are greater.
+    // Invariant: keys before `low` have a first word of at most `w`, keys from `high` on a greater one.
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const f = first[middle]!;
-      if (f < w || (f === w && compareRest(slab.rest, middle, words, at) <= 0)) low = middle + 1;
+      if (leaf[middle]! <= w) low = middle + 1;
       else high = middle;
     }
-    this.keyAt = low - 1 - base;
-    return low > base && first[low - 1] === w && compareRest(slab.rest, low - 1, words, at) === 0;
+    return low - 1 - base;
+  }
+
+  /** Where a first word would stand among the `count` keys of a leaf, by the bounds that the directory has: a look at the leaf for them would be a miss. */
+  private guessIn(leafAt: number, leaf: Uint32Array, base: number, count: number, w: number): number {
+    const { firsts } = this;
+    const from = firsts[leafAt]!;
+    // Only the last leaf has to be asked how far it reaches.
+    const to = leafAt + 1 < this.leafCount ? firsts[leafAt + 1]! : leaf[base + count - 1]! + 1;
+    const guess = Math.floor(((w - from) / (to - from)) * count);
+    return guess < 0 ? 0 : guess < count ? guess : count - 1;
+  }
+
+  /**
+   * First step of what `LookUps` does for many hashes together, where `seek` would wait for every cache miss by itself: notes
+   * in `out` the leaf of the hash and where in it the key may stand. The leaf is not looked at.
+   */
+  approach(words: Uint32Array, at: number, out: Places, n: number): void {
+    const { pool } = this;
+    const leafAt = this.leafOf(words, at);
+    const id = this.leaves[leafAt]!;
+    const base = pool.baseOf(id);
+    const count = pool.countOf(id);
+    out.leaves[n] = leafAt;
+    out.ids[n] = id;
+    out.near[n] = base + (count === 0 ? 0 : this.guessIn(leafAt, pool.wordsOf(id), base, count, words[at]!));
+  }
+
+  /** Second step, when the first words about there are in the cache: notes the last key with a first word of at most the hash's, -1 before the first. */
+  place(words: Uint32Array, at: number, out: Places, n: number): void {
+    const key = this.lastAtMost(out.leaves[n]!, words[at]!);
+    out.keys[n] = key;
+    out.near[n] = this.pool.baseOf(out.ids[n]!) + REST + Math.max(0, key) * REST_WORDS;
+  }
+
+  /** Third step, when the rest of that key is in the cache too: what `seek` does. */
+  settle(words: Uint32Array, at: number, places: Places, n: number): boolean {
+    const keyAt = places.keys[n]!;
+    this.leafAt = places.leaves[n]!;
+    this.keyAt = keyAt;
+    if (keyAt < 0) return false;
+    const id = places.ids[n]!;
+    const leaf = this.pool.wordsOf(id);
+    const base = this.pool.baseOf(id);
+    if (leaf[base + keyAt] !== words[at]) return false;
+    const order = compareRest(leaf, base, keyAt, words, at);
+    // Above the hash, with the same first word: rare enough to begin again.
+    return order > 0 ? this.seek(words, at) : order === 0;
   }
 
   /** Moves one key back; the caller knows that there is one. */
@@ -93,24 +164,26 @@ export class OrderedIndex {
 
   /** Entry number under the cursor. */
   number(): number {
-    const id = this.leaves[this.leafAt]!;
-    const slab = this.pool.slabOf(id);
-    const at = this.pool.baseOf(id) + this.keyAt;
-    const low = slab.rest[at * REST_WORDS + NUMBER_WORD]!;
-    return this.pool.wide ? low + slab.high[at]! * HIGH : low;
+    return this.numberIn(this.leaves[this.leafAt]!, this.keyAt);
   }
 
   setNumber(number: number): void {
-    const id = this.leaves[this.leafAt]!;
-    const slab = this.pool.slabOf(id);
-    const at = this.pool.baseOf(id) + this.keyAt;
-    this.storeNumber(slab, at, number);
+    this.storeNumber(this.leaves[this.leafAt]!, this.keyAt, number);
   }
 
-  private storeNumber(slab: Slab, at: number, number: number): void {
-    slab.rest[at * REST_WORDS + NUMBER_WORD] = number;
-    if (number >= HIGH) this.pool.wide = true;
-    if (this.pool.wide) slab.high[at] = number / HIGH;
+  private numberIn(id: number, key: number): number {
+    const { pool } = this;
+    const base = pool.baseOf(id);
+    const low = pool.wordsOf(id)[base + REST + key * REST_WORDS + NUMBER_WORD]!;
+    return pool.wide ? low + pool.halvesOf(id)[2 * (base + HIGH) + key]! * TWO_32 : low;
+  }
+
+  private storeNumber(id: number, key: number, number: number): void {
+    const { pool } = this;
+    const base = pool.baseOf(id);
+    pool.wordsOf(id)[base + REST + key * REST_WORDS + NUMBER_WORD] = number;
+    if (number >= TWO_32) pool.wide = true;
+    if (pool.wide) pool.halvesOf(id)[2 * (base + HIGH) + key] = number / TWO_32;
   }
 
   /** Copies the hash under the cursor as eight words. */
@@ -144,39 +217,45 @@ export class OrderedIndex {
       this.seek(words, at);
       id = this.leaves[this.leafAt]!;
     }
-    const slab = this.pool.slabOf(id);
-    const base = this.pool.baseOf(id);
     const count = this.pool.countOf(id);
-    const to = base + this.keyAt + 1;
-    const end = base + count;
-    if (to < end) {
-      slab.first.copyWithin(to + 1, to, end);
-      slab.rest.copyWithin((to + 1) * REST_WORDS, to * REST_WORDS, end * REST_WORDS);
-      if (this.pool.wide) slab.high.copyWithin(to + 1, to, end);
-    }
-    slab.first[to] = words[at]!;
-    for (let i = 0; i < 7; i++) slab.rest[to * REST_WORDS + i] = words[at + 1 + i]!;
-    this.storeNumber(slab, to, number);
+    const to = this.keyAt + 1;
+    if (to < count) this.move(id, to, to + 1, count);
+    this.store(id, to, words, at, number);
     this.pool.setCount(id, count + 1);
-    if (to === base) this.firsts[this.leafAt] = words[at]!;
+    if (to === 0) this.firsts[this.leafAt] = words[at]!;
     this.keyAt++;
     this.size++;
+  }
+
+  /** Moves keys `from` to `end` of a leaf to where `to` is. */
+  private move(id: number, from: number, to: number, end: number): void {
+    const { pool } = this;
+    const leaf = pool.wordsOf(id);
+    const base = pool.baseOf(id);
+    leaf.copyWithin(base + to, base + from, base + end);
+    const rest = base + REST;
+    leaf.copyWithin(rest + to * REST_WORDS, rest + from * REST_WORDS, rest + end * REST_WORDS);
+    const high = 2 * (base + HIGH);
+    if (pool.wide) pool.halvesOf(id).copyWithin(high + to, high + from, high + end);
+  }
+
+  private store(id: number, key: number, words: Uint32Array, at: number, number: number): void {
+    const leaf = this.pool.wordsOf(id);
+    const base = this.pool.baseOf(id);
+    leaf[base + key] = words[at]!;
+    const rest = base + REST + key * REST_WORDS;
+    for (let i = 0; i < 7; i++) leaf[rest + i] = words[at + 1 + i]!;
+    this.storeNumber(id, key, number);
   }
 
   /** Removes the key under the cursor. The cursor must be sought again afterwards. */
   remove(): void {
     const id = this.leaves[this.leafAt]!;
-    const slab = this.pool.slabOf(id);
-    const base = this.pool.baseOf(id);
     const count = this.pool.countOf(id) - 1;
-    const to = base + this.keyAt;
-    const end = base + count + 1;
-    slab.first.copyWithin(to, to + 1, end);
-    slab.rest.copyWithin(to * REST_WORDS, (to + 1) * REST_WORDS, end * REST_WORDS);
-    if (this.pool.wide) slab.high.copyWithin(to, to + 1, end);
+    this.move(id, this.keyAt + 1, this.keyAt, count + 1);
     this.pool.setCount(id, count);
     this.size--;
-    if (to === base) this.firsts[this.leafAt] = slab.first[base]!;
+    if (this.keyAt === 0) this.firsts[this.leafAt] = this.pool.wordsOf(id)[this.pool.baseOf(id)]!;
     if (count < MERGE_BELOW && this.leafCount > 1) {
       const left = this.leafAt > 0 ? this.leafAt - 1 : 0;
       const sum = this.pool.countOf(this.leaves[left]!) + this.pool.countOf(this.leaves[left + 1]!);
@@ -202,10 +281,11 @@ export class OrderedIndex {
   }
 
   private copyHash(id: number, key: number, out: Uint32Array, at: number): void {
-    const slab = this.pool.slabOf(id);
-    const from = this.pool.baseOf(id) + key;
-    out[at] = slab.first[from]!;
-    for (let i = 0; i < 7; i++) out[at + 1 + i] = slab.rest[from * REST_WORDS + i]!;
+    const leaf = this.pool.wordsOf(id);
+    const base = this.pool.baseOf(id);
+    out[at] = leaf[base + key]!;
+    const rest = base + REST + key * REST_WORDS;
+    for (let i = 0; i < 7; i++) out[at + 1 + i] = leaf[rest + i]!;
   }
 
   private startsAtOrBelow(leaf: number, words: Uint32Array, at: number): boolean {
@@ -213,7 +293,7 @@ export class OrderedIndex {
     const w = words[at]!;
     if (f !== w) return f < w;
     const id = this.leaves[leaf]!;
-    return compareRest(this.pool.slabOf(id).rest, this.pool.baseOf(id), words, at) <= 0;
+    return compareRest(this.pool.wordsOf(id), this.pool.baseOf(id), 0, words, at) <= 0;
   }
 
   private leafCovers(leaf: number, words: Uint32Array, at: number): boolean {
@@ -272,12 +352,10 @@ export class OrderedIndex {
     let total = 0;
     for (let l = from; l < from + before; l++) {
       const id = this.leaves[l]!;
-      const slab = this.pool.slabOf(id);
-      const base = this.pool.baseOf(id);
       const count = this.pool.countOf(id);
       for (let k = 0; k < count; k++, total++) {
         this.copyHash(id, k, words, total * 8);
-        numbers[total] = slab.rest[(base + k) * REST_WORDS + NUMBER_WORD]! + slab.high[base + k]! * HIGH;
+        numbers[total] = this.numberIn(id, k);
       }
     }
     this.resizeDirectory(from, before, after);
@@ -289,15 +367,9 @@ export class OrderedIndex {
           ? total - taken
           : Math.floor((total - taken) * (rest === 2 && after === 2 ? share : 1 / rest));
       const id = this.leaves[from + l]!;
-      const slab = this.pool.slabOf(id);
-      const base = this.pool.baseOf(id);
-      for (let k = 0; k < count; k++, taken++) {
-        slab.first[base + k] = words[taken * 8]!;
-        for (let i = 0; i < 7; i++) slab.rest[(base + k) * REST_WORDS + i] = words[taken * 8 + 1 + i]!;
-        this.storeNumber(slab, base + k, numbers[taken]!);
-      }
+      this.firsts[from + l] = words[taken * 8]!;
+      for (let k = 0; k < count; k++, taken++) this.store(id, k, words, taken * 8, numbers[taken]!);
       this.pool.setCount(id, count);
-      this.firsts[from + l] = slab.first[base]!;
     }
   }
 
@@ -325,11 +397,11 @@ export class OrderedIndex {
 
 const hashScratch = new Uint32Array(8);
 
-/** Compares the last seven words of the key at `key` with those of the hash at `words[at]`. */
-function compareRest(rest: Uint32Array, key: number, words: Uint32Array, at: number): number {
-  const from = key * REST_WORDS;
+/** Compares the last seven words of a leaf's key with those of the hash at `words[at]`. */
+function compareRest(leaf: Uint32Array, base: number, key: number, words: Uint32Array, at: number): number {
+  const from = base + REST + key * REST_WORDS;
   for (let i = 0; i < 7; i++) {
-    const d = rest[from + i]! - words[at + 1 + i]!;
+    const d = leaf[from + i]! - words[at + 1 + i]!;
     if (d !== 0) return d;
   }
   return 0;

@@ -4,8 +4,10 @@
  * lately or is read from there. Page numbers map to frames by a flat array (4 bytes per 4 KiB of log).
  */
 export const PAGE_BYTES = 4096;
-const PAGE_WORDS = PAGE_BYTES / 4;
-const SLAB_PAGES = 256;
+const PAGE_WORDS_SHIFT = 10;
+const PAGE_WORDS = 1 << PAGE_WORDS_SHIFT;
+const SLAB_SHIFT = 8;
+const SLAB_PAGES = 1 << SLAB_SHIFT;
 
 export class PageCache {
   private readonly limit: number;
@@ -13,10 +15,13 @@ export class PageCache {
   private readonly pageOfFrame: Float64Array;
   private readonly used: Uint8Array;
   private frameOfPage = new Int32Array(1024).fill(-1);
+  private framesAhead = new Int32Array(0);
   private frames = 0;
   private hand = 0;
   hits = 0;
   misses = 0;
+  /** Keeps the loads of `touch` from being left out. */
+  touched = 0;
   /** Where the last lookup found its page: words of the slab and the page's first word. */
   words: Uint32Array = new Uint32Array(0);
   at = 0;
@@ -34,6 +39,30 @@ export class PageCache {
     this.used[frame] = 1;
     this.point(frame);
     return true;
+  }
+
+  /**
+   * Loads word `word` behind each of `positions[from..to]` from cached pages, so that it is in the processor's cache: first
+   * all frames, then all words, because only loads without branches between them are waited for together. Positions below 0
+   * or from `end` on are left out.
+   */
+  touch(positions: Float64Array, from: number, to: number, end: number, word: number): void {
+    if (this.framesAhead.length < to - from) this.framesAhead = new Int32Array(to - from);
+    const { framesAhead, frameOfPage, slabs } = this;
+    const pages = frameOfPage.length;
+    for (let k = from; k < to; k++) {
+      const position = positions[k]!;
+      const page = position >= 0 && position < end ? Math.floor(position / PAGE_BYTES) : pages;
+      framesAhead[k - from] = page < pages ? frameOfPage[page]! : -1;
+    }
+    let touched = 0;
+    for (let k = from; k < to; k++) {
+      const frame = framesAhead[k - from]!;
+      if (frame < 0) continue;
+      const at = (positions[k]! % PAGE_BYTES) / 4 + word;
+      touched ^= slabs[frame >> SLAB_SHIFT]![((frame & (SLAB_PAGES - 1)) << PAGE_WORDS_SHIFT) + at]!;
+    }
+    this.touched = touched;
   }
 
   /** Gives a frame to a page that is not cached; the caller fills it through `words` and `at`. */

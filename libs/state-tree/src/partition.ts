@@ -20,6 +20,7 @@ import {
 } from "./format.ts";
 import { compareHashes, hashesToWords } from "./hash-words.ts";
 import type { LeafPool } from "./leaf-pool.ts";
+import { LOOK_UPS, LookUps } from "./look-ups.ts";
 import { OrderedIndex } from "./ordered-index.ts";
 import { hashEntries, PartitionTree } from "./partition-tree.ts";
 
@@ -54,6 +55,9 @@ const Change = { none: 0, update: 1, insert: 2, delete: 3 } as const;
 
 let kinds = new Uint8Array(1024);
 let replacedScratch = new Float64Array(1024);
+const lookUps = new LookUps();
+/** Keeps loads from being left out. */
+const sink = { touched: 0 };
 let leafHashes = new Uint8Array(0);
 let keyBlocks = new Uint8Array(0);
 let keyDigests = new Uint8Array(0);
@@ -85,6 +89,8 @@ export class Partition {
   readonly id: number;
   readonly index: OrderedIndex;
   tree = new PartitionTree();
+  /** For `LookUps`: all hashes are this partition's. */
+  private readonly self: () => OrderedIndex;
   private readonly log: EntryLog;
   private readonly codes: CodeFilter;
   /** Runs of consecutive entries in the log: number and position of each run's first. */
@@ -99,6 +105,7 @@ export class Partition {
     this.log = log;
     this.codes = codes;
     this.index = new OrderedIndex(pool);
+    this.self = () => this.index;
   }
 
   /** Position in the log of an entry. */
@@ -216,11 +223,18 @@ export class Partition {
     const most = (to - from) * 2;
     if (replacedScratch.length < most * 2) replacedScratch = new Float64Array(most * 2);
     let emitted = false;
-    for (let i = from; i < to; i++) {
+    for (let i = from, group = from, found = from; i < to; i++) {
+      if (i === found) {
+        // The keys are what they will be: places hold.
+        group = i;
+        found = Math.min(to, i + LOOK_UPS);
+        lookUps.find(c.hashes, c.order, group, found, this.self);
+        touchChanges(c, group, found);
+      }
       const kind = kinds[i - from]!;
       if (kind === Change.none) continue;
       const o = c.order[i]!;
-      index.seek(c.hashes, o * 8);
+      lookUps.seek(i - group, index, c.hashes, o * 8);
       if (kind !== Change.update) {
         if (kind === Change.insert) index.stepBack();
         index.hash(here, 0);
@@ -448,6 +462,17 @@ export class Partition {
     const twig = Math.floor(Math.min(oldest?.tail ?? this.tail, this.tail) / TWIG_ENTRIES);
     if (twig - this.tree.baseTwig >= TRIM_TWIGS) this.tree.trim(twig);
   }
+}
+
+/** Loads keys and values of changes `order[from..to]`, which lie in another order: only loads alone are waited for together. */
+function touchChanges(c: Changes, from: number, to: number): void {
+  const { keys, values, order } = c;
+  let sum = 0;
+  for (let i = from; i < to; i++) {
+    const o = order[i]!;
+    sum ^= keys[o * 14]! ^ keys[o * 14 + 13]! ^ values[o * 8]!;
+  }
+  sink.touched = sum;
 }
 
 /** Number of the `count` sorted hashes that sort before a hash. */

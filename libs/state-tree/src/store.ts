@@ -33,7 +33,9 @@ import {
   type RecordHeader,
   RecordKind,
 } from "./log-record.ts";
+import { LOOK_UPS, LookUps } from "./look-ups.ts";
 import { type Manifest, manifestOf, openManifest } from "./manifest.ts";
+import type { OrderedIndex } from "./ordered-index.ts";
 import { checkChanges, Partition, type PartUndo } from "./partition.ts";
 import type { AppliedBlock, BlockChanges, StateStats, StateStoreOptions } from "./store-types.ts";
 
@@ -73,6 +75,7 @@ export class StateStore {
   private logStart = 0;
   private genesis: GenesisLoader | null = null;
   private readonly reading = new KeyBatch();
+  private readonly lookUps = new LookUps();
   /** Keys of the block to come, with their order: see `readForBlock`. */
   private readonly changing = new KeyBatch();
   private changingOrder: Uint32Array | null = null;
@@ -336,11 +339,12 @@ export class StateStore {
     }
     batch.hash();
     this.checkOwned(batch);
-    for (let k = 0; k < batch.count; k++) {
-      const slot = this.slotOfPartition[this.partitionOfChange(batch.hashes, k)]!;
-      const undos = above === null ? NO_UNDOS : this.partUndos(above, slot);
-      batch.numbers[k] = this.parts[slot]!.numberAt(batch.hashes, k * 8, undos);
-    }
+    if (above === null) this.findNumbers(batch, null);
+    else
+      for (let k = 0; k < batch.count; k++) {
+        const slot = this.slotOfPartition[this.partitionOfChange(batch.hashes, k)]!;
+        batch.numbers[k] = this.parts[slot]!.numberAt(batch.hashes, k * 8, this.partUndos(above, slot));
+      }
     this.readValues(batch, target);
     if (target.buffer !== out.buffer) out.set(new Uint8Array(target.buffer));
   }
@@ -354,15 +358,30 @@ export class StateStore {
     const target = alignedTarget(out, count);
     const order = this.orderOfChanges(alignedWords(keys, count * KEY_BYTES), count);
     // In order of the index, neighbours share leaves.
-    for (let n = 0; n < count; n++) {
-      const k = order[n]!;
-      const slot = this.slotOfPartition[this.partitionOfChange(batch.hashes, k)]!;
-      batch.numbers[k] = this.parts[slot]!.numberAt(batch.hashes, k * 8, NO_UNDOS);
-    }
+    this.findNumbers(batch, order);
     this.readValues(batch, target);
     this.changingOrder = order;
     if (target.buffer !== out.buffer) out.set(new Uint8Array(target.buffer));
   }
+
+  /** Entries of all keys of a batch at the newest height, -1 where there is none. */
+  private findNumbers(batch: KeyBatch, order: Uint32Array | null): void {
+    const { lookUps, indexOf } = this;
+    const { hashes, numbers, count } = batch;
+    for (let from = 0; from < count; from += LOOK_UPS) {
+      const to = Math.min(count, from + LOOK_UPS);
+      lookUps.find(hashes, order, from, to, indexOf);
+      for (let i = from; i < to; i++) {
+        const k = order === null ? i : order[i]!;
+        const index = indexOf(hashes[k * 8]!);
+        numbers[k] = lookUps.seek(i - from, index, hashes, k * 8) ? index.number() : -1;
+      }
+    }
+  }
+
+  /** Index of the partition of a hash that begins with this word. */
+  private readonly indexOf = (first: number): OrderedIndex =>
+    this.parts[this.slotOfPartition[((first >>> 24) * this.partitions) >>> 8]!]!.index;
 
   /** Copies the values of the entries in `batch.numbers` to where the batch was asked; -1 reads as zero. */
   private readValues(batch: KeyBatch, target: Uint32Array): void {
@@ -375,17 +394,21 @@ export class StateStore {
       positions[k] =
         number < 0 ? -1 : parts[this.slotOfPartition[this.partitionOfChange(hashes, k)]!]!.positionOf(number);
     }
-    for (let k = 0; k < batch.count; k++) {
-      const to = indices[k]! * VALUE_WORDS;
-      const position = positions[k]!;
-      if (position < 0) {
-        clearValue(target, to);
-        continue;
+    for (let from = 0; from < batch.count; from += LOOK_UPS) {
+      const end = Math.min(batch.count, from + LOOK_UPS);
+      log.approach(positions, from, end);
+      for (let k = from; k < end; k++) {
+        const to = indices[k]! * VALUE_WORDS;
+        const position = positions[k]!;
+        if (position < 0) {
+          clearValue(target, to);
+          continue;
+        }
+        log.view(position);
+        const { words } = log;
+        const at = log.at + EntryWord.value;
+        for (let j = 0; j < VALUE_WORDS; j++) target[to + j] = words[at + j]!;
       }
-      log.view(position);
-      const { words } = log;
-      const from = log.at + EntryWord.value;
-      for (let j = 0; j < VALUE_WORDS; j++) target[to + j] = words[from + j]!;
     }
   }
 
@@ -679,7 +702,6 @@ export class StateStore {
   }
 }
 
-const NO_UNDOS: readonly PartUndo[] = [];
 const KEY_WORDS = KEY_BYTES / 4;
 const VALUE_WORDS = VALUE_BYTES / 4;
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { compareHashes, sortHashes } from "../src/hash-words.ts";
 import { LeafPool } from "../src/leaf-pool.ts";
+import { LOOK_UPS, LookUps } from "../src/look-ups.ts";
 import { OrderedIndex } from "../src/ordered-index.ts";
 import { random } from "./blocks.ts";
 
@@ -54,6 +55,45 @@ describe("the ordered index", () => {
       index.stepBack();
       index.hash(at, 0);
       expect(at).toEqual(all[order[k - 1]!]);
+    }
+  });
+
+  it.each([0, 1, 7])("finds many hashes together as one by one, when keys differ from word %i on", (word) => {
+    const next = random(31 + word);
+    const pool = new LeafPool();
+    const indexes = [new OrderedIndex(pool), new OrderedIndex(pool)];
+    const all = hashes(next, 20_000, word);
+    // With words 1 and 7 all hashes of an index begin with the same word.
+    const side = (first: number): number => (word === 0 ? first >>> 31 : first & 1);
+    const words = new Uint32Array(all.length * 8);
+    all.forEach((h, i) => {
+      if (word > 0) h[0] = h[0]! + (i & 1);
+      words.set(h, i * 8);
+    });
+    const indexOf = (first: number) => indexes[side(first)]!;
+    for (const index of indexes) {
+      index.seek(new Uint32Array(8), 0);
+      index.insert(new Uint32Array(8), 0, 0);
+    }
+    for (let i = 0; i < all.length; i += 2 + (i & 1)) {
+      const index = indexOf(words[i * 8]!);
+      index.seek(words, i * 8);
+      index.insert(words, i * 8, i);
+    }
+    const lookUps = new LookUps();
+    const order = sortHashes(words, all.length);
+    for (const by of [null, order]) {
+      for (let from = 0; from < all.length; from += LOOK_UPS) {
+        const to = Math.min(all.length, from + LOOK_UPS);
+        lookUps.find(words, by, from, to, indexOf);
+        for (let i = from; i < to; i++) {
+          const at = (by === null ? i : by[i]!) * 8;
+          const index = indexOf(words[at]!);
+          const together = [lookUps.seek(i - from, index, words, at), index.number()];
+          if (index.seek(words, at) !== together[0] || index.number() !== together[1])
+            throw new Error(`hash ${at / 8}: found ${together}, alone ${index.number()}`);
+        }
+      }
     }
   });
 
