@@ -13,21 +13,28 @@ import {
   WORD_BYTES,
 } from "@velarium/slots";
 import { decodeTransaction, type RecoveredColumn } from "@velarium/tx-codec";
-import { type Analyzed, Reason, Shape, TRANSFER_ACCESSES, type TxBatch } from "@velarium/wire";
+import {
+  type Analyzed,
+  Reason,
+  SENDER_ACCESSES,
+  Shape,
+  TRANSFER_ACCESSES,
+  type TxBatch,
+} from "@velarium/wire";
 import { AccessSet } from "./access-set.ts";
 import { BatchDraft, KeyScratch, TransferAccess } from "./batch-draft.ts";
+import { CallAccesses } from "./call-accesses.ts";
 import { CodelessSet } from "./codeless-set.ts";
 import { CodeCache, CommittedView } from "./committed-view.ts";
+import type { FoundAccesses } from "./found-accesses.ts";
 import { PackedAnalysis } from "./packed-analysis.ts";
 import { PackedProfiles } from "./packed-profiles.ts";
 import { ProfileStrategy } from "./profile-strategy.ts";
 import { recoverHere, type SenderRecovery } from "./sender-recovery.ts";
 import type { SlotSource } from "./slot-source.ts";
 import { type AccessStrategy, declaredAccesses, SimulationStrategy } from "./strategies.ts";
-import { type AccessColumns, TRANSFER_KINDS, TransferAccesses } from "./transfer-accesses.ts";
+import { type AccessColumns, TransferAccesses } from "./transfer-accesses.ts";
 
-/** Balance, nonce and code of the sender: they come first in every access set. */
-const SENDER_ACCESSES = 3;
 /**
  * Accesses declared for one transaction, at 65 bytes each in a frame: with 128 KiB of raw transaction and a frame that
  * is nearly full already (112 KiB), that stays below the 900 KiB of a stream message.
@@ -81,13 +88,6 @@ interface GeneralRow {
   readonly accesses: AccessSet;
 }
 
-/** An access set, however it was found. */
-interface Accesses {
-  readonly count: number;
-  readonly keys: Uint8Array;
-  readonly kinds: Uint8Array;
-}
-
 export class BatchAnalyzer {
   readonly counters: AnalyzerCounters = {
     transactions: 0,
@@ -109,6 +109,7 @@ export class BatchAnalyzer {
   private readonly now: () => number;
   private readonly keyScratch = new KeyScratch();
   private readonly transfers = new TransferAccesses();
+  private readonly calls = new CallAccesses();
   private readonly packed: PackedAnalysis | undefined;
   private sliceEndMs = 0;
 
@@ -222,10 +223,10 @@ export class BatchAnalyzer {
   }
 
   /** Access sets of the rows that the engine simulates without objects. */
-  private async simulate(draft: BatchDraft, rows: readonly number[]): Promise<Map<number, Accesses>> {
+  private async simulate(draft: BatchDraft, rows: readonly number[]): Promise<Map<number, FoundAccesses>> {
     const { packed } = this;
     if (packed === undefined || rows.length === 0) return new Map();
-    const found: Map<number, Accesses> = await packed.find(draft, rows, this.context());
+    const found: Map<number, FoundAccesses> = await packed.find(draft, rows, this.context());
     let declared = 0;
     for (const [row, { count }] of found) {
       // Too much to declare: found out once more, and dealt with, on the other way.
@@ -319,7 +320,7 @@ export class BatchAnalyzer {
   private finish(
     draft: BatchDraft,
     general: readonly number[],
-    accesses: ReadonlyMap<number, Accesses>,
+    accesses: ReadonlyMap<number, FoundAccesses>,
     term: number,
     streamSeq: number,
   ): Message<typeof Analyzed> {
@@ -341,66 +342,22 @@ export class BatchAnalyzer {
     const packed =
       general.length === 0 && draft.candidateCount === draft.rows
         ? this.transfers.of(draft)
-        : this.joined(
-            draft,
-            general.map((row) => accesses.get(row)!),
-          );
+        : this.joined(draft, general, accesses);
     return { term, streamSeq, ...columns, ...packed };
   }
 
   /** Accesses of transfers and others in the order of the rows. */
-  private joined(draft: BatchDraft, general: readonly Accesses[]): AccessColumns {
-    const { rows, shapes, verdicts } = draft;
-    const generalCount = general.reduce((n, g) => n + g.count, 0);
-    const keys = new Uint8Array(generalCount * SLOT_KEY_BYTES);
-    const generalHi = new Uint32Array(generalCount);
-    const generalLo = new Uint32Array(generalCount);
-    let at = 0;
-    for (const accesses of general) {
-      keys.set(accesses.keys, at * SLOT_KEY_BYTES);
-      at += accesses.count;
-    }
-    this.options.slotIds.idsOf(keys, generalCount, generalHi, generalLo);
-
-    const most = generalCount + draft.candidateCount * TRANSFER_ACCESSES;
-    const hi = new Uint32Array(most);
-    const lo = new Uint32Array(most);
-    const kinds = new Uint8Array(most);
-    const accessEnds = new Uint32Array(rows);
-    const indexes = new Uint32Array(rows);
-    let end = 0;
-    let candidate = 0;
-    let nextGeneral = 0;
-    let fromGeneral = 0;
-    for (let row = 0; row < rows; row++) {
-      indexes[row] = row;
-      const isCandidate = candidate < draft.candidateCount && draft.candidates[candidate] === row;
-      if (isCandidate && shapes[row] === Shape.transfer) {
-        const from = candidate * TRANSFER_ACCESSES;
-        for (let i = 0; i < TRANSFER_ACCESSES; i++, end++) {
-          hi[end] = draft.hi[from + i]!;
-          lo[end] = draft.lo[from + i]!;
-          kinds[end] = TRANSFER_KINDS[i]!;
-        }
-      } else if (verdicts[row] === Reason.none) {
-        const accesses = general[nextGeneral++]!;
-        kinds.set(accesses.kinds, end);
-        for (let i = 0; i < accesses.count; i++, end++, fromGeneral++) {
-          hi[end] = generalHi[fromGeneral]!;
-          lo[end] = generalLo[fromGeneral]!;
-        }
-      }
-      if (isCandidate) candidate++;
-      accessEnds[row] = end;
-    }
-    return {
-      indexes,
-      accessEnds,
-      accessHi: hi.subarray(0, end),
-      accessLo: lo.subarray(0, end),
-      accessKinds: kinds.subarray(0, end),
-      keys,
-    };
+  private joined(
+    draft: BatchDraft,
+    general: readonly number[],
+    found: ReadonlyMap<number, FoundAccesses>,
+  ): AccessColumns {
+    for (const row of general) draft.shapes[row] = Shape.call;
+    return this.calls.join(
+      draft,
+      general.map((row) => found.get(row)!),
+      this.options.slotIds,
+    );
   }
 }
 

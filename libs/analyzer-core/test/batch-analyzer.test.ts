@@ -2,18 +2,11 @@ import { describe, expect, it } from "@jest/globals";
 import { configOfFork, createEthereumRules } from "@velarium/chain-rules";
 import { BytesVector, decode, encode, fixedAt, type Message } from "@velarium/columns";
 import { createEngine, ENGINE_KINDS, type EngineKind } from "@velarium/engine-wasm";
-import {
-  AccessKind,
-  blockHashKey,
-  Domain,
-  fieldKey,
-  SLOT_KEY_BYTES,
-  SlotIds,
-  storageKey,
-} from "@velarium/slots";
+import { AccessKind, blockHashKey, Domain, fieldKey, SlotIds, storageKey } from "@velarium/slots";
 import { Analyzed, Reason, Shape, TxBatch } from "@velarium/wire";
 import fc from "fast-check";
 import { BatchAnalyzer } from "../src/index.ts";
+import { allKeys } from "./all-keys.ts";
 import { MemorySource } from "./committed.ts";
 import {
   addressOf,
@@ -104,8 +97,8 @@ const verified = (fields: TxFields, sender: Uint8Array): Entry => ({
 /** Kinds by key of a general row that stands alone in its message. */
 function accessesOf(analyzed: Message<typeof Analyzed>): Map<string, number> {
   const out = new Map<string, number>();
-  for (let i = 0; i < analyzed.accessKinds.length; i++)
-    out.set(Buffer.from(fixedAt(analyzed.keys, SLOT_KEY_BYTES, i)).toString("hex"), analyzed.accessKinds[i]!);
+  const [keys] = allKeys(analyzed);
+  for (const [i, key] of keys!.entries()) out.set(named(key), analyzed.accessKinds[i]!);
   expect(out.size).toBe(analyzed.accessKinds.length);
   return out;
 }
@@ -123,11 +116,13 @@ describe("transfers", () => {
           return verified(kind === "call" ? call(to) : transfer(to), sender);
         });
         const { analyzed } = await analyse(entries);
-        let keyAt = 0;
+        const all = allKeys(analyzed);
         plan.forEach(([kind, a, b], row) => {
           const from = row === 0 ? 0 : analyzed.accessEnds[row - 1]!;
           const end = analyzed.accessEnds[row]!;
-          expect(analyzed.shapes[row]).toBe(kind === "transfer" ? Shape.transfer : Shape.general);
+          expect(analyzed.shapes[row]).toBe(
+            kind === "transfer" ? Shape.transfer : kind === "bad" ? Shape.general : Shape.call,
+          );
           const count = end - from;
           let keys: Uint8Array;
           if (kind === "bad") {
@@ -147,8 +142,8 @@ describe("transfers", () => {
             const { W, R, D } = AccessKind;
             expect([...analyzed.accessKinds.subarray(from, end)]).toEqual([W, W, R, R, D]);
           } else {
-            keys = analyzed.keys.subarray(keyAt * SLOT_KEY_BYTES, (keyAt + count) * SLOT_KEY_BYTES);
-            keyAt += count;
+            keys = Buffer.concat(all[row]!);
+            expect(all[row]!.length).toBe(count);
             expect(count).toBeGreaterThanOrEqual(3);
           }
           const [hi, lo] = [new Uint32Array(count), new Uint32Array(count)];
@@ -156,7 +151,6 @@ describe("transfers", () => {
           expect([...analyzed.accessHi.subarray(from, end)]).toEqual([...hi]);
           expect([...analyzed.accessLo.subarray(from, end)]).toEqual([...lo]);
         });
-        expect(analyzed.keys.length).toBe(keyAt * SLOT_KEY_BYTES);
       }),
       { numRuns: 40 },
     );
@@ -186,7 +180,7 @@ describe("transfers", () => {
       verified(listed, account(3)),
     ];
     const { analyzed, analyzer } = await analyse(entries, source);
-    expect([...analyzed.shapes]).toEqual([0, 0, 0, 0]);
+    expect([...analyzed.shapes]).toEqual(new Array(4).fill(Shape.call));
     expect(analyzer.counters).toMatchObject({ declared: 1, profile: 4, simulation: 0, transfers: 0 });
   });
 
@@ -243,9 +237,10 @@ describe.each(ENGINE_KINDS)("other transactions on the engine %s", (engine) => {
     expect([...analyzed.verdicts]).toEqual([0, 0]);
     expect(analyzed.accessEnds[0]).toBe(3);
     expect(analyzed.accessEnds[1]).toBeGreaterThan(400);
-    expect(analyzed.keys.length).toBe(analyzed.accessEnds[1]! * SLOT_KEY_BYTES);
-    const first = [Domain.balance, Domain.nonce, Domain.code].map((d) => named(fieldKey(d, account(1))));
-    expect(first.map((_, i) => named(fixedAt(analyzed.keys, SLOT_KEY_BYTES, i)))).toEqual(first);
+    const [few, all] = allKeys(analyzed);
+    expect(few!.length + all!.length).toBe(analyzed.accessEnds[1]!);
+    const sender = [Domain.balance, Domain.nonce, Domain.code].map((d) => named(fieldKey(d, account(1))));
+    expect(few!.map(named)).toEqual(sender);
     expect(analyzer.simulation.failures).toBe(1);
   });
 

@@ -3,9 +3,10 @@ import { expect, test } from "@jest/globals";
 import { configOfFork, createEthereumRules } from "@velarium/chain-rules";
 import { bigIntToWord } from "@velarium/engine";
 import { createEngine, type EngineKind } from "@velarium/engine-wasm";
-import { Domain, fieldKey, SLOT_KEY_BYTES, SlotIds, storageKey } from "@velarium/slots";
+import { Domain, fieldKey, SlotIds, storageKey } from "@velarium/slots";
 import { Workload } from "@velarium/workloads";
 import { BatchAnalyzer, ProfileStrategy } from "../src/index.ts";
+import { allKeys } from "./all-keys.ts";
 import { MemorySource } from "./committed.ts";
 
 const CHAIN = 1337;
@@ -52,18 +53,12 @@ test.each(["erc20", "swap", "mixed"] as const)("%s", async (kind) => {
       const { profile, simulation } = analyzer.counters;
       expect(profiled ? simulation : profile).toBe(0);
       // Keys are listed of calls only, so rows of transfers are shown by their kinds.
+      const keys = allKeys(analyzed);
       let at = 0;
-      let key = 0;
       return Array.from(analyzed.accessEnds, (end, row) => {
-        const hasKeys = analyzed.shapes[row] === 0;
         const accesses: string[] = [];
-        for (; at < end; at++) {
-          const bytes = hasKeys
-            ? analyzed.keys.subarray(key * SLOT_KEY_BYTES, (key + 1) * SLOT_KEY_BYTES)
-            : new Uint8Array(0);
-          if (hasKeys) key++;
-          accesses.push(`${analyzed.accessKinds[at]} ${Buffer.from(bytes).toString("hex")}`);
-        }
+        for (let i = 0; at < end; at++, i++)
+          accesses.push(`${analyzed.accessKinds[at]} ${Buffer.from(keys[row]![i] ?? []).toString("hex")}`);
         return accesses.sort();
       });
     }),

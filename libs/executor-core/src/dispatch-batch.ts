@@ -2,7 +2,7 @@
 import type { Message } from "@velarium/columns";
 import { Domain, KEY_WORDS, SLOT_KEY_BYTES } from "@velarium/slots";
 import { scanTransaction, type TxScan } from "@velarium/tx-codec";
-import { type Dispatch, Shape } from "@velarium/wire";
+import { carriedKeys, type Dispatch, Shape } from "@velarium/wire";
 import type { AccessArena } from "./access-arena.ts";
 import type { BlockState } from "./block-state.ts";
 import type { DispatchWatch } from "./options.ts";
@@ -67,18 +67,24 @@ export class DispatchBatch {
         const start = this.rawStart(i);
         scanTransaction(raw.blob, start, raw.ends[i]! - start, scan);
         const at = access * KEY_WORDS;
-        this.fieldKey(at, Domain.balance, senders, i * 20);
-        this.sameAccount(at + KEY_WORDS, Domain.nonce, at);
-        this.sameAccount(at + 2 * KEY_WORDS, Domain.code, at);
+        this.senderKeys(at, senders, i * 20);
         this.fieldKey(at + 3 * KEY_WORDS, Domain.code, raw.blob, scan.toOffset);
         this.sameAccount(at + 4 * KEY_WORDS, Domain.balance, at + 3 * KEY_WORDS);
       } else {
-        const size = (end - access) * SLOT_KEY_BYTES;
-        keys.set(given.subarray(from, from + size), access * SLOT_KEY_BYTES);
+        const size = carriedKeys(shapes[i]!, end - access) * SLOT_KEY_BYTES;
+        keys.set(given.subarray(from, from + size), end * SLOT_KEY_BYTES - size);
         from += size;
+        if (shapes[i] === Shape.call) this.senderKeys(access * KEY_WORDS, senders, i * 20);
       }
       access = end;
     }
+  }
+
+  /** Balance, nonce and code of a sender. */
+  private senderKeys(to: number, senders: Uint8Array, at: number): void {
+    this.fieldKey(to, Domain.balance, senders, at);
+    this.sameAccount(to + KEY_WORDS, Domain.nonce, to);
+    this.sameAccount(to + 2 * KEY_WORDS, Domain.code, to);
   }
 
   /** As `writeFieldKey`, word by word: `domain | address | zeros`, lowest byte first. */

@@ -7,7 +7,15 @@ import type { Message } from "@velarium/columns";
 import { type ExecutionResult, TransferPath } from "@velarium/engine";
 import { AccessKind, KEY_WORDS, SLOT_KEY_BYTES, VALUE_WORDS, WORD_BYTES, wordsOf } from "@velarium/slots";
 import { scanTransaction, TxScan } from "@velarium/tx-codec";
-import { type BlockContext, type BlockFees, type Dispatch, Outcome, Reason, Shape } from "@velarium/wire";
+import {
+  type BlockContext,
+  type BlockFees,
+  type Dispatch,
+  isChainWork,
+  Outcome,
+  Reason,
+  Shape,
+} from "@velarium/wire";
 import { AccessArenas } from "./access-arena.ts";
 import { BlockState } from "./block-state.ts";
 import { ContractRun, type EpochParts } from "./contract-run.ts";
@@ -363,7 +371,7 @@ export class EpochWindow {
       outbox.receipts.addLearned(run.learned());
       stats.diverged++;
     }
-    if (message.shapes[index]! >= Shape.blockOpen) stats.chainWork++;
+    if (isChainWork(message.shapes[index]!)) stats.chainWork++;
     else stats.contracts++;
     if (batch.isTail) stats.tail++;
     stats[result.outcome]++;

@@ -5,7 +5,7 @@
 import type { PackedPath } from "@velarium/engine";
 import { AccessKind, addWord, copyWords, KEY_WORDS, VALUE_WORDS } from "@velarium/slots";
 import { scanTransaction, TxError, TxScan } from "@velarium/tx-codec";
-import { GrantMode, Outcome, Shape } from "@velarium/wire";
+import { GrantMode, isChainWork, Outcome } from "@velarium/wire";
 import type { BlockState } from "./block-state.ts";
 import type { EpochParts } from "./contract-run.ts";
 import type { DispatchBatch } from "./dispatch-batch.ts";
@@ -45,8 +45,7 @@ export class PackedContracts {
     const batch = inFlight.batchOf(position);
     const index = inFlight.indexOf(position);
     const { message, block } = batch;
-    if (batch.isTail || message.shapes[index]! >= Shape.blockOpen || message.feeGens[index]! < 0)
-      return false;
+    if (batch.isTail || isChainWork(message.shapes[index]!) || message.feeGens[index]! < 0) return false;
     const { path, scan } = this;
     if (this.block !== block) {
       path.open(block.context!);

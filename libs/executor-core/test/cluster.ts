@@ -21,6 +21,7 @@ import {
   BlockOpen,
   CloseBlock,
   CodeReads,
+  carriedKeys,
   EpochBegin,
   ExecutorHello,
   Frame,
@@ -69,7 +70,9 @@ const concat = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buff
 
 export function frameOf(block: number, frame: number, firstSeq: number, txs: readonly TestTx[], tail = 0) {
   const accesses = txs.flatMap((tx) => tx.accesses);
-  const keys = txs.filter((tx) => tx.shape !== Shape.transfer).flatMap((tx) => tx.accesses.map((a) => a.key));
+  const keys = txs.flatMap(({ shape, accesses: own }) =>
+    own.slice(own.length - carriedKeys(shape, own.length)).map(({ key }) => key),
+  );
   let rawEnd = 0;
   let accessEnd = 0;
   const found = accesses.map((a) => idOf(a.key));

@@ -99,7 +99,7 @@ function transfer(sender: Uint8Array, to: Uint8Array, nonceOf: number, value: bi
 function count(sender: Uint8Array, nonceOf: number, declared = true): TestTx {
   const accesses = [...head(sender), { key: code(COUNTER), kind: R }];
   if (declared) accesses.push({ key: slot0, kind: W });
-  return { shape: Shape.general, sender, raw: rawOf(sender, COUNTER, nonceOf, 0n), accesses };
+  return { shape: Shape.call, sender, raw: rawOf(sender, COUNTER, nonceOf, 0n), accesses };
 }
 
 const contextAt = (number: number): BlockContext => ({

@@ -4,7 +4,7 @@
  */
 import { encode } from "@velarium/columns";
 import { SLOT_KEY_BYTES } from "@velarium/slots";
-import { Frame, Shape } from "@velarium/wire";
+import { Frame } from "@velarium/wire";
 import type { AccountTable } from "./account-table.ts";
 import type { DeclaredWork } from "./chain-work.ts";
 import type { Source, TransactionSlab } from "./transaction-slab.ts";
@@ -113,9 +113,10 @@ export class FrameBuilder {
     this.accesses += this.runTo - accessFrom;
     this.rawEnds[i] = this.rawLength;
     this.accessEnds[i] = this.accesses;
-    if (shape !== Shape.transfer) {
+    const keys = slab.keyCount(row);
+    if (keys > 0) {
       const at = slab.keyFrom[row]! * SLOT_KEY_BYTES;
-      this.addKeys(source.keys.subarray(at, at + (this.runTo - accessFrom) * SLOT_KEY_BYTES));
+      this.addKeys(source.keys.subarray(at, at + keys * SLOT_KEY_BYTES));
     }
   }
 

@@ -5,7 +5,7 @@
 import { decode } from "@velarium/columns";
 import { keccak256 } from "@velarium/hash-kernel";
 import { scanTransaction, TxScan } from "@velarium/tx-codec";
-import { BlockClose, BlockOpen, Shape } from "@velarium/wire";
+import { BlockClose, BlockOpen, carriedKeys, Shape } from "@velarium/wire";
 import { AccountFlag, FLAGS } from "./account-table.ts";
 import { BlockState, CLOSE_WORK, OPEN_WORK } from "./block-state.ts";
 import { weiOf } from "./header-fields.ts";
@@ -93,7 +93,7 @@ export class FrameReplay {
       if (shape === Shape.blockOpen) block.add(OPEN_WORK);
       else if (shape === Shape.blockClose) block.add(CLOSE_WORK);
       else this.addRow(frame, i, accessFrom, keyAt, source, block);
-      if (shape !== Shape.transfer) keyAt += accesses;
+      keyAt += carriedKeys(shape, accesses);
     }
     slab.releaseSource(source);
     block.addFrame(frame);

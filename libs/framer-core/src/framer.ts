@@ -12,6 +12,7 @@ import {
   type BlockCompleted,
   BlockOpen,
   type Committed,
+  carriedKeys,
   type EpochNotice,
   Frame,
   MAX_FRAME_BYTES,
@@ -193,8 +194,8 @@ export class Framer {
       const arrival = arrivalOf(message.streamSeq, message.indexes[i]!);
       if (!skip || !(this.earlier.has(arrival) || tracker.wasResolved(arrival)))
         pool.admit(message, i, arrival, source);
-      if (message.shapes[i] !== Shape.transfer)
-        pool.keyCursor += message.accessEnds[i]! - (i === 0 ? 0 : message.accessEnds[i - 1]!);
+      const accesses = message.accessEnds[i]! - (i === 0 ? 0 : message.accessEnds[i - 1]!);
+      pool.keyCursor += carriedKeys(message.shapes[i]!, accesses);
     }
     pool.slab.releaseSource(source);
   }
@@ -421,7 +422,7 @@ export class Framer {
     for (let i = 0, keyFrom = 0; i < rows.length; i++) {
       const row = rows[i]!;
       slab.moveToFrame(row, source, frame, i, keyFrom);
-      if (slab.shape[row] !== Shape.transfer) keyFrom += slab.accessTo[row]! - slab.accessFrom[row]!;
+      keyFrom += slab.keyCount(row);
     }
     slab.releaseSource(source);
     for (let i = 0; i < rows.length; i++) this.pool.framed(rows[i]!, block.number);

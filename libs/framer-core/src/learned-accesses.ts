@@ -8,7 +8,7 @@ import type { TransactionSlab } from "./transaction-slab.ts";
 /** Where the recipient of a plain transfer is in its raw bytes is the decoder's business. */
 export type RecipientOf = (raw: Uint8Array, from: number, size: number) => Uint8Array;
 
-/** Keys of a row's declared accesses, those of a plain transfer written out (order of Shape.transfer). */
+/** Keys of a row's declared accesses, with those that its shape leaves out. */
 function declaredKeys(
   slab: TransactionSlab,
   accounts: AccountTable,
@@ -17,16 +17,17 @@ function declaredKeys(
 ): Uint8Array {
   const source = slab.sourceOf(row);
   const count = slab.accessTo[row]! - slab.accessFrom[row]!;
-  if (slab.shape[row] !== Shape.transfer) {
-    const at = slab.keyFrom[row]! * SLOT_KEY_BYTES;
-    return source.keys.subarray(at, at + count * SLOT_KEY_BYTES);
-  }
+  const at = slab.keyFrom[row]! * SLOT_KEY_BYTES;
+  const carried = source.keys.subarray(at, at + slab.keyCount(row) * SLOT_KEY_BYTES);
+  if (carried.length === count * SLOT_KEY_BYTES) return carried;
   const keys = new Uint8Array(count * SLOT_KEY_BYTES);
   const sender = accounts.addressAt(slab.account[row]!);
-  const recipient = recipientOf(source.raw.blob, slab.rawFrom[row]!, slab.rawBytes(row));
+  keys.set(carried, keys.length - carried.length);
   writeFieldKey(keys, 0, Domain.balance, accounts.addresses, sender);
   writeFieldKey(keys, SLOT_KEY_BYTES, Domain.nonce, accounts.addresses, sender);
   writeFieldKey(keys, 2 * SLOT_KEY_BYTES, Domain.code, accounts.addresses, sender);
+  if (slab.shape[row] !== Shape.transfer) return keys;
+  const recipient = recipientOf(source.raw.blob, slab.rawFrom[row]!, slab.rawBytes(row));
   writeFieldKey(keys, 3 * SLOT_KEY_BYTES, Domain.code, recipient);
   writeFieldKey(keys, 4 * SLOT_KEY_BYTES, Domain.balance, recipient);
   return keys;

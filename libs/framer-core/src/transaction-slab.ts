@@ -5,7 +5,7 @@
  */
 import type { BytesColumn } from "@velarium/columns";
 import { SLOT_KEY_BYTES } from "@velarium/slots";
-import { Shape } from "@velarium/wire";
+import { carriedKeys, Shape } from "@velarium/wire";
 
 export const RowState = { free: 0, pending: 1, open: 2, framed: 3 } as const;
 
@@ -142,8 +142,12 @@ export class TransactionSlab {
   /** Bytes that the row takes in a frame. */
   frameBytes(row: number): number {
     const accesses = this.accessTo[row]! - this.accessFrom[row]!;
-    const keys = this.shape[row] === Shape.transfer ? 0 : accesses * SLOT_KEY_BYTES;
-    return 60 + this.rawBytes(row) + accesses * 9 + keys;
+    return 60 + this.rawBytes(row) + accesses * 9 + this.keyCount(row) * SLOT_KEY_BYTES;
+  }
+
+  /** Keys that the row has in its source. */
+  keyCount(row: number): number {
+    return carriedKeys(this.shape[row]!, this.accessTo[row]! - this.accessFrom[row]!);
   }
 
   /** Copies what the row needs out of its message. `accesses`, when given, replace the ones it has (with their keys). */
@@ -153,15 +157,12 @@ export class TransactionSlab {
     const from = this.accessFrom[row]!;
     const to = this.accessTo[row]!;
     const keyAt = this.keyFrom[row]! * SLOT_KEY_BYTES;
-    const hasKeys = this.shape[row] !== Shape.transfer;
     const own: Source = {
       raw: { ends: Uint32Array.of(blob.length), blob },
       accessHi: accesses?.accessHi ?? source.accessHi.slice(from, to),
       accessLo: accesses?.accessLo ?? source.accessLo.slice(from, to),
       accessKinds: accesses?.accessKinds ?? source.accessKinds.slice(from, to),
-      keys:
-        accesses?.keys ??
-        (hasKeys ? source.keys.slice(keyAt, keyAt + (to - from) * SLOT_KEY_BYTES) : new Uint8Array(0)),
+      keys: accesses?.keys ?? source.keys.slice(keyAt, keyAt + this.keyCount(row) * SLOT_KEY_BYTES),
     };
     this.dropSource(row);
     const index = this.addSource(own);

@@ -6,7 +6,16 @@ import { decode, schemaIdOf } from "@velarium/columns";
 import { keccak256 } from "@velarium/hash-kernel";
 import { AccessKind, Domain, SLOT_KEY_BYTES, SlotIds, storageKey, writeFieldKey } from "@velarium/slots";
 import { RlpWriter, scanTransaction, TxScan } from "@velarium/tx-codec";
-import { BlockChunk, BlockClose, BlockOpen, Frame, Outcome, Reason, Shape } from "@velarium/wire";
+import {
+  BlockChunk,
+  BlockClose,
+  BlockOpen,
+  carriedKeys,
+  Frame,
+  Outcome,
+  Reason,
+  Shape,
+} from "@velarium/wire";
 import { DEFAULT_OPTIONS, Framer, type FramerOptions, type FramerStart } from "../src/index.ts";
 
 export const ids = new SlotIds(new Uint8Array(32).fill(7), 4);
@@ -85,9 +94,9 @@ export function analyzedOf(streamSeq: number, txs: readonly TestTx[]) {
       own.push(storageKey(addressOf(5), keccak256(Uint8Array.of(slot >> 8, slot & 255))));
       kinds.push(kind);
     }
-    shapes[i] = tx.storage || tx.sender === tx.to ? Shape.general : Shape.transfer;
+    shapes[i] = tx.storage ? Shape.call : tx.sender === tx.to ? Shape.general : Shape.transfer;
     keys.push(...own);
-    if (shapes[i] === Shape.general) wireKeys.push(...own);
+    wireKeys.push(...own.slice(own.length - carriedKeys(shapes[i]!, own.length)));
     accessEnds[i] = keys.length;
   });
   const all = Buffer.concat(keys);

@@ -5,7 +5,7 @@
  */
 import { encode } from "@velarium/columns";
 import { AccessKind, partitionOfId } from "@velarium/slots";
-import { GrantMode, Ownership, Shape } from "@velarium/wire";
+import { carriedKeys, GrantMode, Ownership, Shape } from "@velarium/wire";
 import { type DispatchBlock, GrantLoop, Losses } from "./grant-loop.ts";
 import { joinGeneration, type Progress, recordWrite, type SealSink } from "./grants.ts";
 import { type FrameMessage, PlacedColumns } from "./placed.ts";
@@ -130,7 +130,7 @@ export class Dispatcher {
     let access = 0;
     for (let i = 0; i < count; i++) {
       const end = frame.accessEnds[i]!;
-      if (frame.shapes[i] !== Shape.transfer) keys += end - access;
+      keys += carriedKeys(frame.shapes[i]!, end - access);
       access = end;
       keyEnds[i] = keys;
     }

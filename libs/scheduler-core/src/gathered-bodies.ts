@@ -1,5 +1,4 @@
 /** Body columns of some transactions of a frame, copied together; the buffers are used again for the next frame. */
-import { Shape } from "@velarium/wire";
 import type { FrameMessage } from "./placed.ts";
 
 const SENDER_WORDS = 5;
@@ -47,13 +46,13 @@ export class GatheredBodies {
           accessKinds[at] = frame.accessKinds[access]!;
         }
         accessEnds[k++] = at;
-        if (frame.shapes[last] !== Shape.transfer) {
-          const keyFrom = (last === 0 ? 0 : keyEnds[last - 1]!) * KEY_BYTES;
-          keys.set(frame.keys.subarray(keyFrom, keyEnds[last]! * KEY_BYTES), keyBytes);
-          keyBytes += keyEnds[last]! * KEY_BYTES - keyFrom;
-        }
         if (k === count || indexes[k] !== last + 1) break;
       }
+      // What neighbours carry stands side by side too.
+      const keyFrom = (first === 0 ? 0 : keyEnds[first - 1]!) * KEY_BYTES;
+      const keyTo = keyEnds[last]! * KEY_BYTES;
+      if (keyTo > keyFrom) keys.set(frame.keys.subarray(keyFrom, keyTo), keyBytes);
+      keyBytes += keyTo - keyFrom;
       raw.set(blob.subarray(rawFrom, ends[last]!), rawAt);
       rawAt += ends[last]! - rawFrom;
     }

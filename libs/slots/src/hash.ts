@@ -53,6 +53,9 @@ export function hashKey(key: Uint8Array): Uint8Array {
   return out;
 }
 
+/** Keys whose ids are worked out at once: what is hashed for them, 100 kB, stays near the processor. */
+const IDS_AT_ONCE = 512;
+
 /** Computes slot ids for one chain. Not re-entrant across threads; each worker makes its own. */
 export class SlotIds {
   private readonly secret: Uint8Array;
@@ -71,7 +74,7 @@ export class SlotIds {
       throw new RangeError(`partitions must be a power of two up to ${MAX_PARTITIONS}, got ${partitions}`);
     this.secret = secret;
     this.partitions = partitions;
-    this.reserve(256);
+    this.reserve(IDS_AT_ONCE);
   }
 
   private reserve(keys: number): void {
@@ -85,8 +88,14 @@ export class SlotIds {
 
   /** Ids of `count` consecutive 56-byte keys, as high and low halves; the partition is the top byte of the high half. */
   idsOf(keys: Uint8Array, count: number, hi: Uint32Array, lo: Uint32Array, at = 0): void {
-    if (this.hashes.length < count * KEY_HASH_BYTES) this.reserve(count * 2);
-    if (count === 0) return;
+    for (let from = 0; from < count; from += IDS_AT_ONCE) {
+      const some = Math.min(IDS_AT_ONCE, count - from);
+      const part = from === 0 ? keys : keys.subarray(from * SLOT_KEY_BYTES);
+      this.idsOfSome(part, some, hi, lo, at + from);
+    }
+  }
+
+  private idsOfSome(keys: Uint8Array, count: number, hi: Uint32Array, lo: Uint32Array, at: number): void {
     const { hashes, hashWords, blocks, blockWords, digests } = this;
     hashKeys(keys, count, hashes);
     for (let i = 0, from = 0; i < count; i++) {

@@ -13,9 +13,24 @@ export const Shape = {
   blockOpen: 2,
   /** Work of the chain rules at block close (EIP-7002, EIP-7251). Keys as in `general`, no transaction body. */
   blockClose: 3,
+  /**
+   * As `general`, but the first three accesses are sender balance W, sender nonce W and sender code R, whose keys are left
+   * out: half of the key bytes of an ERC-20 transfer.
+   */
+  call: 4,
 } as const;
 export type Shape = (typeof Shape)[keyof typeof Shape];
 export const TRANSFER_ACCESSES = 5;
+/** Accesses of a call that are its sender's, and first. */
+export const SENDER_ACCESSES = 3;
+
+/** Of `accesses` accesses of a transaction, how many have their keys in the `keys` column; they are the last ones. */
+export const carriedKeys = (shape: number, accesses: number): number =>
+  shape === Shape.transfer ? 0 : shape === Shape.call ? accesses - SENDER_ACCESSES : accesses;
+
+/** Work of the chain rules, without a transaction. */
+export const isChainWork = (shape: number): boolean =>
+  shape === Shape.blockOpen || shape === Shape.blockClose;
 
 /** What a granted access waits for and where it is found. */
 export const GrantMode = {

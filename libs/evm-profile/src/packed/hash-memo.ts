@@ -1,10 +1,11 @@
 /**
- * Hashes of two words, which is where mappings keep their values: keccak(key . slot). A table of 32 Ki pairs, three
- * megabytes; a newer pair takes the place of an older one. What is found here costs a tenth of the hash.
+ * Hashes of two words, which is where mappings keep their values: keccak(key . slot). A table of 2 Ki pairs, 200 kB: a larger one
+ * costs more in cache misses than it saves. A newer pair takes the place of an older one. What is found here costs a tenth of
+ * the hash: the same call tried again, and holders that everyone deals with.
  */
 import { keccak256Into } from "@velarium/hash-kernel";
 
-const ROWS = 1 << 15;
+const ROWS = 1 << 11;
 const KEY_PIECES = 16;
 /** Pair and hash, in 32-bit pieces. */
 const ROW_PIECES = 24;
