@@ -132,7 +132,7 @@ function uncoveredTable({ name, all }: Score): BenchTable {
 }
 
 export const profiles: Bench = {
-  doc: "quality of access sets predicted from the parent state on real blocks (the fixtures; some ten minutes, most of it one block of heavy calls)",
+  doc: "quality of access sets predicted from the parent state on real blocks (the fixtures; some two minutes)",
   async run(options, progress) {
     const root = join(process.env["VELARIUM_FIXTURES"] ?? ".fixtures", "blocks");
     const paths = realBlockPaths(root).filter(
