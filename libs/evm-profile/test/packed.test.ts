@@ -162,6 +162,21 @@ describe("packed application", () => {
     expect(await packedKinds(callOf(ALICE, TOKEN, transfer(BOB)), turns, profiles)).toBeUndefined();
   });
 
+  it("gives a profile time until there are profiles of what it calls", () => {
+    const arena = new WordArena();
+    const run = new PackedRun(new PackedCodes(new ProfileStore(rules, buildFunction), arena, 100), arena);
+    const state = new LateState(chain);
+    run.open(context, state);
+    const { raw, call } = packed(swap(ALICE, TOKEN));
+    let outcome: PackedOutcome = PackedOutcome.elsewhere;
+    let runs = 0;
+    for (; outcome !== PackedOutcome.known && runs < 1000; runs++, state.fetch())
+      outcome = run.run(raw, call, ALICE, 0);
+    expect(outcome).toBe(PackedOutcome.known);
+    // The swap, and the functions of its tokens, one after the other.
+    expect(runs).toBeGreaterThan(300);
+  });
+
   it("waits for profiles that others share", async () => {
     const shared = new Map<string, Uint8Array>();
     const cache = {

@@ -51,6 +51,8 @@ export class PackedRun {
   private steps = 0;
   private context: BlockContext | undefined;
   private isSupported = false;
+  /** Some function has not been called often enough to be profiled: says nothing against the profiles there are. */
+  private isEarly = false;
   /** The function that the transaction itself calls. */
   private entry: PackedFunction | undefined;
   private readonly fetchCode = (bytes: Uint8Array, at: number): Uint8Array | undefined =>
@@ -94,6 +96,7 @@ export class PackedRun {
     touched.reset();
     values.lacks = values.isLost = false;
     this.frameCount = this.steps = 0;
+    this.isEarly = false;
     this.entry = undefined;
     const sender = touched.accountOf(senders, senderAt);
     touched.touchCode(sender, AccessKind.R);
@@ -116,7 +119,8 @@ export class PackedRun {
   }
 
   private settled(outcome: PackedOutcome): PackedOutcome {
-    if (this.entry?.profile !== undefined) this.entry.settle(outcome === PackedOutcome.known);
+    if (this.entry?.profile !== undefined && !this.isEarly)
+      this.entry.settle(outcome === PackedOutcome.known);
     return outcome;
   }
 
@@ -208,7 +212,10 @@ export class PackedRun {
     const wantedBefore = wanted.length;
     const profile = this.codes.profileOf(code, fn, selector);
     if (profile === undefined) {
-      if (wanted.length === wantedBefore) return this.lost();
+      if (wanted.length === wantedBefore) {
+        if (!fn.isHopeless) this.isEarly = true;
+        return this.lost();
+      }
       this.values.lacks = true;
       return undefined;
     }
