@@ -1,14 +1,19 @@
 /**
- * CPU time of the analyzer per contract call: verified ERC-20 transfers and swaps of the workload in messages of 512,
+ * First what applying profiles takes by itself, with all state at hand; then the CPU time of the analyzer per contract call: verified ERC-20 transfers and swaps of the workload in messages of 512,
  * committed state answered from memory (its time is not counted, its keys are).
  * `node libs/analyzer-core/bench/contracts.ts [reference|wasm] [erc20|swap]`
  */
 import { configOfFork, createEthereumRules } from "@velarium/chain-rules";
 import { bigIntToWord, codeHash, MemoryState } from "@velarium/engine";
 import { createEngine, type EngineKind } from "@velarium/engine-wasm";
+import { PackedOutcome } from "@velarium/evm-profile";
 import { Domain, encodeCodeWord, fieldKey, SLOT_KEY_BYTES, SlotIds, storageKey } from "@velarium/slots";
+import { scanTransaction, TxScan } from "@velarium/tx-codec";
 import { Workload, type WorkloadKind } from "@velarium/workloads";
-import { BatchAnalyzer } from "../src/index.ts";
+import { AccessArena } from "../src/found-accesses.ts";
+import { BatchAnalyzer, ProfileStrategy, simulationContext } from "../src/index.ts";
+import { PackedProfiles } from "../src/packed-profiles.ts";
+import { WordCache } from "../src/word-cache.ts";
 
 const BATCH = 512;
 const BATCHES = 160;
@@ -79,5 +84,59 @@ async function measure(kind: WorkloadKind): Promise<void> {
   );
 }
 
+/** Each of the last batches' calls applied once, in runs over all of them; the median of some. */
+async function measureEvaluation(kind: WorkloadKind): Promise<void> {
+  const workload = new Workload({
+    kind,
+    accounts: 20_000,
+    hot: 0,
+    signed: false,
+    chainId: CHAIN_ID,
+    pairs: 32,
+  });
+  const state = stateOf(workload);
+  const words = new WordCache(1 << 17);
+  const context = simulationContext(
+    createEthereumRules(configOfFork("prague", CHAIN_ID)).rulesAt(1, 1),
+    1,
+    1,
+    new Uint8Array(20).fill(0xbe),
+    30_000_000,
+  );
+  const profiles = new PackedProfiles(new ProfileStrategy(), 1);
+  profiles.open(context, {
+    load: (keys, at, out, to) => {
+      const found = words.find(keys, at, 0);
+      const word = found < 0 ? state.read(keys.slice(at, at + SLOT_KEY_BYTES)) : words.values;
+      const from = Math.max(found, 0);
+      for (let i = 0; i < 32; i++) out[to + i] = word[from + i]!;
+      if (found < 0) words.put(keys, at, word, 0, 1);
+      return true;
+    },
+    code: (bytes, at) => state.codeByPrefix(bytes.subarray(at, at + 28)),
+  });
+  const batches = Array.from({ length: 16 }, () => workload.nextBatch(BATCH));
+  const scan = new TxScan();
+  const arena = new AccessArena();
+  const microseconds: number[] = [];
+  for (let run = 0; run < 40; run++) {
+    const from = process.cpuUsage();
+    for (const { raw, senders } of batches)
+      for (let row = 0; row < BATCH; row++) {
+        const start = row === 0 ? 0 : raw.ends[row - 1]!;
+        scanTransaction(raw.blob, start, raw.ends[row]! - start, scan);
+        if (profiles.run(raw.blob, scan, senders, row * 20) !== PackedOutcome.known)
+          throw new Error("no profile covers a call of the workload");
+        arena.begin(profiles.most);
+        profiles.emit(arena);
+      }
+    const { user, system } = process.cpuUsage(from);
+    microseconds.push((user + system) / (batches.length * BATCH));
+  }
+  const median = microseconds.splice(10).sort((a, b) => a - b)[15]!;
+  process.stdout.write(`${kind}: ${median.toFixed(2)} µs CPU per application of its profile\n`);
+}
+
+for (const kind of ["erc20", "swap"] as const) await measureEvaluation(kind);
 for (const kind of ["erc20", "swap"] as const)
   if (process.argv[3] === undefined || process.argv[3] === kind) await measure(kind);
