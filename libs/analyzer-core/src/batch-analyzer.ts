@@ -26,7 +26,7 @@ import { BatchDraft, KeyScratch, TransferAccess } from "./batch-draft.ts";
 import { CallAccesses } from "./call-accesses.ts";
 import { CodelessSet } from "./codeless-set.ts";
 import { CodeCache, CommittedView } from "./committed-view.ts";
-import type { FoundAccesses } from "./found-accesses.ts";
+import { AccessArena, type FoundAccesses } from "./found-accesses.ts";
 import { PackedAnalysis } from "./packed-analysis.ts";
 import { PackedProfiles } from "./packed-profiles.ts";
 import { ProfileStrategy } from "./profile-strategy.ts";
@@ -42,6 +42,8 @@ import { type AccessColumns, TransferAccesses } from "./transfer-accesses.ts";
 const MAX_TRANSACTION_ACCESSES = 8192;
 /** Accesses declared for the transactions of one message: some 17 MiB, a quarter of what a stream takes at once. */
 const MAX_MESSAGE_ACCESSES = 1 << 18;
+/** Emptied arenas kept for the messages that follow, one for each that is under analysis at once. */
+const KEPT_ARENAS = 8;
 
 export interface BatchAnalyzerOptions {
   readonly slotIds: SlotIds;
@@ -110,6 +112,7 @@ export class BatchAnalyzer {
   private readonly keyScratch = new KeyScratch();
   private readonly transfers = new TransferAccesses();
   private readonly calls = new CallAccesses();
+  private readonly arenas: AccessArena[] = [];
   private readonly packed: PackedAnalysis | undefined;
   private sliceEndMs = 0;
 
@@ -163,12 +166,17 @@ export class BatchAnalyzer {
     const unknown = this.unknownRecipients(draft);
     if (unknown.length > 0) await this.resolveRecipients(draft, unknown);
     const rows = this.generalRows(draft);
-    const packed = await this.simulate(draft, rows);
+    const arena = this.arenas.pop() ?? new AccessArena();
+    const packed = await this.findPacked(draft, rows, arena);
     const general = rows.filter((row) => !packed.has(row)).map((row) => this.generalRow(draft, row));
     if (general.length > 0) await this.findAccesses(general);
     this.count(draft, rows.length);
     for (const { row, accesses } of general) packed.set(row, accesses);
-    return this.finish(draft, rows, packed, term, streamSeq);
+    const analyzed = this.finish(draft, rows, packed, term, streamSeq);
+    // Everything has been copied out of it.
+    arena.reset();
+    if (this.arenas.length < KEPT_ARENAS) this.arenas.push(arena);
+    return analyzed;
   }
 
   private async recover(batch: Message<typeof TxBatch>): Promise<RecoveredColumn> {
@@ -222,11 +230,15 @@ export class BatchAnalyzer {
     return { row, transaction, accesses: new AccessSet() };
   }
 
-  /** Access sets of the rows that the engine simulates without objects. */
-  private async simulate(draft: BatchDraft, rows: readonly number[]): Promise<Map<number, FoundAccesses>> {
+  /** Access sets of the rows that need no object: from profiles, or from simulation. */
+  private async findPacked(
+    draft: BatchDraft,
+    rows: readonly number[],
+    arena: AccessArena,
+  ): Promise<Map<number, FoundAccesses>> {
     const { packed } = this;
     if (packed === undefined || rows.length === 0) return new Map();
-    const found: Map<number, FoundAccesses> = await packed.find(draft, rows, this.context());
+    const found: Map<number, FoundAccesses> = await packed.find(draft, rows, this.context(), arena);
     let declared = 0;
     for (const [row, { count }] of found) {
       // Too much to declare: found out once more, and dealt with, on the other way.

@@ -28,6 +28,7 @@ export class CallAccesses {
     let count = 0;
     for (const set of sets) count += set.count;
     const calls = this.callsOf(sets, count, slotIds);
+    if (draft.candidateCount === 0) return onlyCalls(draft, sets, calls);
     const most = count + draft.candidateCount * TRANSFER_ACCESSES;
     const hi = new Uint32Array(most);
     const lo = new Uint32Array(most);
@@ -94,4 +95,26 @@ export class CallAccesses {
     slotIds.idsOf(this.keys, filled, hi, lo, done);
     return { hi, lo, keys: carried };
   }
+}
+
+/** Columns of a message without transfers: ids stand where they are wanted already. */
+function onlyCalls(
+  draft: BatchDraft,
+  sets: readonly FoundAccesses[],
+  { hi, lo, keys }: Calls,
+): AccessColumns {
+  const { rows, verdicts } = draft;
+  const kinds = new Uint8Array(hi.length);
+  const accessEnds = new Uint32Array(rows);
+  const indexes = new Uint32Array(rows);
+  let end = 0;
+  for (let row = 0, next = 0; row < rows; row++) {
+    indexes[row] = row;
+    if (verdicts[row] === Reason.none) {
+      const { count, kinds: own } = sets[next++]!;
+      for (let i = 0; i < count; i++) kinds[end++] = own[i]!;
+    }
+    accessEnds[row] = end;
+  }
+  return { indexes, accessEnds, accessHi: hi, accessLo: lo, accessKinds: kinds, keys };
 }

@@ -1,7 +1,9 @@
-/** Access sets of the rows of a message, one behind the other in arenas that are let go with the message. */
+/** Access sets of the rows of a message, one behind the other in an arena that the next message uses again. */
 import { type AccessKind, KEY_WORDS, SLOT_KEY_BYTES } from "@velarium/slots";
 
 const CHUNK_ACCESSES = 4096;
+/** Accesses of a chunk that is kept from message to message: 4 MiB. */
+const MAX_KEPT = 1 << 16;
 
 export interface FoundAccesses {
   readonly count: number;
@@ -14,6 +16,8 @@ export class AccessArena {
   /** The same, in words of 32 bits. */
   private keyWords = new Uint32Array(0);
   private kinds = new Uint8Array(0);
+  /** Accesses in chunks that were full. */
+  private earlier = 0;
   private from = 0;
   private end = 0;
 
@@ -21,11 +25,22 @@ export class AccessArena {
   begin(most: number): void {
     this.from = this.end;
     if (this.end + most <= this.kinds.length) return;
-    const size = Math.max(CHUNK_ACCESSES, most);
+    this.earlier += this.end;
+    this.reserve(Math.max(CHUNK_ACCESSES, most));
+    this.from = this.end = 0;
+  }
+
+  /** Takes back all sets; the next ones have room in one chunk for as many accesses as there were. */
+  reset(): void {
+    const used = this.earlier + this.end;
+    if (used > this.kinds.length && used <= MAX_KEPT) this.reserve(Math.min(MAX_KEPT, used + (used >> 2)));
+    this.earlier = this.from = this.end = 0;
+  }
+
+  private reserve(size: number): void {
     this.keys = new Uint8Array(size * SLOT_KEY_BYTES);
     this.keyWords = new Uint32Array(this.keys.buffer);
     this.kinds = new Uint8Array(size);
-    this.from = this.end = 0;
   }
 
   add(keys: Uint8Array, at: number, kind: AccessKind): void {

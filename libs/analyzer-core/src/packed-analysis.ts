@@ -9,7 +9,7 @@ import { AccessKind, Domain, joinKinds, SLOT_KEY_BYTES, WORD_BYTES, writeFieldKe
 import { scanTransaction, TxError, TxScan } from "@velarium/tx-codec";
 import type { BatchDraft } from "./batch-draft.ts";
 import type { CommittedView } from "./committed-view.ts";
-import { AccessArena, type FoundAccesses } from "./found-accesses.ts";
+import type { AccessArena, FoundAccesses } from "./found-accesses.ts";
 import type { PackedProfiles } from "./packed-profiles.ts";
 import type { SlotSource } from "./slot-source.ts";
 import { WantedSlots } from "./wanted-slots.ts";
@@ -75,16 +75,17 @@ export class PackedAnalysis {
     writeBigInt(RICH, this.senderWords, 0);
   }
 
-  /** Accesses by row; a row that is missing in the answer is not for this way. Rejects when the state does not answer. */
+  /** Accesses by row, in `arena`; a row that is missing in the answer is not for this way. Rejects when the state does not answer. */
   async find(
     draft: BatchDraft,
     rows: readonly number[],
     context: BlockContext,
+    arena: AccessArena,
   ): Promise<Map<number, FoundAccesses>> {
     const work: Work = {
       draft,
       context,
-      arena: new AccessArena(),
+      arena,
       wanted: new WantedSlots(),
       codes: [],
       hashes: [],
