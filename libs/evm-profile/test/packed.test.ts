@@ -20,6 +20,8 @@ import {
   type Step,
   WordArena,
 } from "../src/index.ts";
+import { PackedCode } from "../src/packed/packed-codes.ts";
+import { packProfile } from "../src/packed/packed-profile.ts";
 import { kindsOf } from "./access-kinds.ts";
 import { account, callOf, context, MemoryChain, rules, word } from "./memory-chain.ts";
 
@@ -175,6 +177,15 @@ describe("packed application", () => {
     expect(outcome).toBe(PackedOutcome.known);
     // The swap, and the functions of its tokens, one after the other.
     expect(runs).toBeGreaterThan(300);
+  });
+
+  it("keeps a bounded number of functions of a code, those with a profile first", () => {
+    const code = new PackedCode(token.runtime);
+    const kept = code.functionOf(7);
+    kept.profile = packProfile({ selector: 7, expressions: [], segments: [], root: 0 }, new WordArena());
+    for (let selector = 100; selector < 2000; selector++) code.functionOf(selector);
+    expect(code.functions.size).toBeLessThanOrEqual(256);
+    expect(code.functionOf(7)).toBe(kept);
   });
 
   it("waits for profiles that others share", async () => {

@@ -15,6 +15,8 @@ const DEFAULT_CALLS_BEFORE = 16;
 const PATIENCE = 32;
 /** Codes kept; all are dropped when there are more. */
 const MAX_CODES = 4096;
+/** Functions of one code. The largest contracts have some 150. */
+const MAX_FUNCTIONS = 256;
 const ROWS = 1024;
 
 /** One function of a code, and how its profile fares. */
@@ -54,10 +56,16 @@ export class PackedCode {
     const key = selector | 0;
     let known = this.functions.get(key);
     if (known === undefined) {
+      if (this.functions.size >= MAX_FUNCTIONS) this.forgetRare();
       known = new PackedFunction();
-      this.functions.set(key, known);
+      if (this.functions.size < MAX_FUNCTIONS) this.functions.set(key, known);
     }
     return known;
+  }
+
+  /** Anybody can make up selectors: those that were not called often enough give way. */
+  private forgetRare(): void {
+    for (const [key, { profile }] of this.functions) if (profile === undefined) this.functions.delete(key);
   }
 }
 
