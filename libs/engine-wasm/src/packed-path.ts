@@ -2,7 +2,7 @@
 import type { BlockContext, OutcomeKind, OutcomeReason, PackedPath } from "@velarium/engine";
 import { type Kernel, layout } from "@velarium/evm-kernel";
 import type { TxScan } from "@velarium/tx-codec";
-import { isPackable, TransactionPacker } from "./packed-transaction.ts";
+import { isPackable, packedSize, putPacked } from "./packed-transaction.ts";
 import { ResultView } from "./result-view.ts";
 import type { EngineStats } from "./stats.ts";
 
@@ -29,7 +29,6 @@ export class KernelPath implements PackedPath {
   logs: Uint8Array = NO_BYTES;
   private readonly parts: PackedPathParts;
   private readonly result: ResultView;
-  private readonly packer = new TransactionPacker();
   private readonly flags: number;
   private context!: BlockContext;
   /** Accesses that the last match was about, and where in `words` it stands. */
@@ -53,7 +52,10 @@ export class KernelPath implements PackedPath {
   begin(raw: Uint8Array, scan: TxScan, senders: Uint8Array, senderAt: number): boolean {
     if (!isPackable(scan)) return false;
     this.parts.enter(this.context);
-    this.parts.kernel.beginPacked(this.packer.pack(raw, scan, senders, senderAt, this.flags));
+    const at = this.parts.kernel.beginInPlace(packedSize(scan));
+    const { result } = this;
+    result.follow();
+    putPacked(result.bytes, result.words, at, raw, scan, senders, senderAt, this.flags);
     return true;
   }
 

@@ -3,7 +3,7 @@ import { type BlockContext, type PackedSimulation, PackedState } from "@velarium
 import { layout } from "@velarium/evm-kernel";
 import type { TxScan } from "@velarium/tx-codec";
 import type { PackedPathParts } from "./packed-path.ts";
-import { isPackable, TransactionPacker } from "./packed-transaction.ts";
+import { isPackable, packedSize, putPacked } from "./packed-transaction.ts";
 import { ResultView } from "./result-view.ts";
 
 const { RESULT_ACCESS_COUNT, RESULT_ACCESS_KINDS, RESULT_ACCESSES } = layout;
@@ -23,7 +23,6 @@ export class KernelSimulation implements PackedSimulation {
   kindsAt = 0;
   missAt = 0;
   private readonly parts: PackedPathParts;
-  private readonly packer = new TransactionPacker();
   private readonly result: ResultView;
   private readonly flags: number;
   private context!: BlockContext;
@@ -45,7 +44,10 @@ export class KernelSimulation implements PackedSimulation {
   begin(raw: Uint8Array, scan: TxScan, senders: Uint8Array, senderAt: number): boolean {
     if (!isPackable(scan)) return false;
     this.parts.enter(this.context);
-    this.parts.kernel.beginPacked(this.packer.pack(raw, scan, senders, senderAt, this.flags));
+    const at = this.parts.kernel.beginInPlace(packedSize(scan));
+    const { result } = this;
+    result.follow();
+    putPacked(result.bytes, result.words, at, raw, scan, senders, senderAt, this.flags);
     return true;
   }
 

@@ -234,6 +234,11 @@ class WasmKernel implements Kernel {
     this.heap.set(packed, this.inputAt);
   }
 
+  beginInPlace(bytes: number): number {
+    this.open(bytes);
+    return this.inputAt;
+  }
+
   beginPackedWords(packed: Uint32Array, from: number, count: number): void {
     this.open(count * 4);
     const { words } = this.views;

@@ -155,6 +155,8 @@ export interface Kernel {
   begin(transaction: ExecutableTransaction, options?: BeginOptions): void;
   /** As `begin`, from the bytes that `packTransaction` makes. */
   beginPacked(packed: Uint8Array): void;
+  /** As `beginPacked`, of `bytes` that the caller writes from the address returned before it does anything else. */
+  beginInPlace(bytes: number): number;
   /** As `beginPacked`, from `count` words of 32 bits of a larger buffer: makes no view. */
   beginPackedWords(packed: Uint32Array, from: number, count: number): void;
   beginCall(call: KernelCall): void;
