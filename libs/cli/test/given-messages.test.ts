@@ -38,7 +38,17 @@ describe("messages given to a stream", () => {
 
   it("are copied when they do not stand as encode places them", () => {
     expect(wrapPacked(new Uint8Array(40))).toBeUndefined();
-    expect(wrapPacked(new Uint8Array(new ArrayBuffer(64), 8, 40))).toBeUndefined();
+    expect(wrapPacked(new Uint8Array(new ArrayBuffer(64), 16, 40))).toBeUndefined();
+  });
+
+  it("are read where they lie, from 128 bytes on, behind the five bytes that gRPC puts before a message", () => {
+    for (const size of [60, 4000, 16_000, 20_000, 3_000_000]) {
+      const message = txBatch(size);
+      const framed = Buffer.concat([Buffer.alloc(5), wrapPacked(message)!]);
+      const { raw } = decode(TxBatch, decodePacked(framed.subarray(5)));
+      expect(raw.blob.buffer).toBe(framed.buffer);
+      expect(Buffer.compare(raw.blob, decode(TxBatch, message).raw.blob)).toBe(0);
+    }
   });
 
   it("are the same bytes whatever the memory held before", () => {

@@ -92,7 +92,7 @@ function emptyMessage(names: readonly string[]): Record<string, unknown> {
  * Bytes before every packed message in its buffer, for the header of whatever carries it: a transport that is given the
  * message then need not copy it. They keep the message 8-aligned.
  */
-export const HEADROOM_BYTES = 8;
+export const HEADROOM_BYTES = 16;
 /** From here on memory is taken uncleared; below that, a cleared array is cheaper than the call. */
 const UNCLEARED_FROM = 4096;
 

@@ -1,15 +1,28 @@
 import { RpcError } from "./error.ts";
 
 /**
- * Wire form of `message Packed { bytes batch = 1; }`, written by hand: the tag 0x0a (field 1, length
+ * Wire form of `message Packed { bytes batch = 1; bytes padding = 2; }`, written by hand: the tag 0x0a (field 1, length
  * delimited), the length as a varint, the bytes. A generated codec would copy through an object and
  * costs several µs a message; this is one allocation and one copy to write, and no copy to read.
  */
 const TAG = 0x0a;
-/** Tag and the longest length (5 varint bytes cover 2^35). */
-export const PACKED_OVERHEAD_BYTES = 6;
+/** Tag of `bytes padding = 2`. */
+const PADDING_TAG = 0x12;
+/**
+ * gRPC puts 5 bytes before a message, and receivers find both in one buffer of their own. A long batch gets padding before
+ * it, so that it begins 16 bytes into that buffer: `decode` of libs/columns then reads it where it lies. Batches from 128
+ * bytes on begin at 8 by themselves; shorter ones, and those of foreign writers, are copied by `decode`.
+ */
+const ALIGNED_HEADER_BYTES = 11;
+const ALIGNED_FROM = 0x4000;
+/** The longest header (5 bytes of varint cover 2^35), padding included. */
+export const PACKED_OVERHEAD_BYTES = ALIGNED_HEADER_BYTES;
 /** What `encode` of libs/columns leaves free before a message in its buffer. */
-const HEADROOM_BYTES = 8;
+const HEADROOM_BYTES = 16;
+
+function headerBytes(n: number): number {
+  return n < 0x80 ? 2 : n < ALIGNED_FROM ? 3 : ALIGNED_HEADER_BYTES;
+}
 
 /**
  * Copies `batch` into a new buffer that holds the whole message, so that the caller may reuse `batch`
@@ -17,7 +30,7 @@ const HEADROOM_BYTES = 8;
  */
 export function encodePacked(batch: Uint8Array): Buffer {
   const n = batch.length;
-  const header = n < 0x80 ? 2 : n < 0x4000 ? 3 : n < 0x200000 ? 4 : n < 0x10000000 ? 5 : 6;
+  const header = headerBytes(n);
   const out = Buffer.allocUnsafe(header + n);
   writeHeader(out, n);
   out.set(batch, header);
@@ -25,8 +38,15 @@ export function encodePacked(batch: Uint8Array): Buffer {
 }
 
 function writeHeader(out: Buffer, n: number): void {
-  out[0] = TAG;
-  let at = 1;
+  let at = 0;
+  if (n >= ALIGNED_FROM) {
+    const length = n < 0x200000 ? 4 : n < 0x10000000 ? 5 : 6;
+    const padding = ALIGNED_HEADER_BYTES - length;
+    out[at++] = PADDING_TAG;
+    out[at++] = padding - 2;
+    while (at < padding) out[at++] = 0;
+  }
+  out[at++] = TAG;
   let rest = n;
   while (rest > 0x7f) {
     out[at++] = (rest & 0x7f) | 0x80;
@@ -44,7 +64,7 @@ export function wrapPacked(batch: Uint8Array): Buffer | undefined {
   const n = batch.length;
   const { buffer } = batch;
   if (batch.byteOffset !== HEADROOM_BYTES || buffer.byteLength !== HEADROOM_BYTES + n) return undefined;
-  const header = n < 0x80 ? 2 : n < 0x4000 ? 3 : n < 0x200000 ? 4 : n < 0x10000000 ? 5 : 6;
+  const header = headerBytes(n);
   const out = Buffer.from(buffer as ArrayBuffer, HEADROOM_BYTES - header, header + n);
   writeHeader(out, n);
   return out;

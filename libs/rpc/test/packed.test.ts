@@ -7,7 +7,7 @@ describe("Packed", () => {
     for (const n of [0, 1, 127, 128, 129, 16383, 16384, 16385, 2097151, 2097152]) {
       const bytes = new Uint8Array(n).fill(n & 0xff);
       const message = encodePacked(bytes);
-      expect(message[0]).toBe(0x0a);
+      expect(message[0]).toBe(n < 16384 ? 0x0a : 0x12);
       const back = decodePacked(message);
       expect(back.length).toBe(n);
       expect(Buffer.compare(back, bytes)).toBe(0);
