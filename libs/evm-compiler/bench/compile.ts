@@ -1,16 +1,14 @@
 /**
  * Prints what compiling real contracts costs: `node libs/evm-compiler/bench/compile.ts [FIXTURES]`. CPU time, of the
- * second run. "optimised": V8's optimising compiler, over the whole module, all threads together.
+ * second run. "optimised": V8's optimising compiler, over the whole module, all threads together. Then, for the largest
+ * contracts, how long the execution thread pauses while they are compiled in the background.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setFlagsFromString } from "node:v8";
 import { createBlockRules } from "@velarium/chain-rules";
 import { compileCode, DEFAULT_BUDGETS } from "../src/index.ts";
-import { wasmApi } from "../src/wasm/web-assembly.ts";
-
-setFlagsFromString("--no-liftoff");
-setFlagsFromString("--no-wasm-lazy-compilation");
+import { optimisedModule } from "../src/wasm/optimised-module.ts";
+import { idlePause, measurePauses } from "./pauses.ts";
 
 const folder = process.argv[2] ?? join(process.env["VELARIUM_FIXTURES"] ?? ".fixtures", "contracts");
 const rules = createBlockRules("cancun", 1);
@@ -36,6 +34,8 @@ function codesIn(path: string): Map<string, Uint8Array> {
   return codes;
 }
 
+/** Bytes of WebAssembly from which on a contract counts as large. */
+const LARGE_BYTES = 400_000;
 const sum = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1000;
 const threadMs = (): number => sum(process.threadCpuUsage());
 const processMs = (): number => sum(process.cpuUsage());
@@ -46,7 +46,10 @@ if (!existsSync(folder)) {
   process.exit(1);
 }
 console.log("  code  blocks  build ms  emit ms  optimised ms  wasm bytes  contract");
-for (const [name, code] of codesIn(folder)) {
+const codes = codesIn(folder);
+/** Contracts of which pauses are measured. */
+const large = new Map<string, Uint8Array>();
+for (const [name, code] of codes) {
   // The first run warms up what it uses. V8 remembers modules by their bytes, so only the second one asks for machine code.
   compileCode(code, rules, DEFAULT_BUDGETS, threadMs);
   const result = compileCode(code, rules, DEFAULT_BUDGETS, threadMs);
@@ -55,8 +58,9 @@ for (const [name, code] of codesIn(folder)) {
     continue;
   }
   const before = processMs();
-  new wasmApi.Module(result.bytes);
+  optimisedModule(result.bytes);
   const { buildMs, emitMs, blocks, bytes } = result;
+  if (bytes.length > LARGE_BYTES) large.set(name, code);
   const columns = [
     String(code.length).padStart(6),
     String(blocks).padStart(7),
@@ -65,3 +69,11 @@ for (const [name, code] of codesIn(folder)) {
   ];
   console.log(`${columns.join(" ")}  ${name}`);
 }
+
+const idle = await idlePause(1000);
+console.log(
+  "\n   until installed ms  longest turn ms  own work in a turn ms  of the execution thread, meanwhile",
+);
+console.log(`                    -         ${ms(idle.longest)}               ${ms(idle.busiest)}  nothing`);
+for (const { name, total, longest, busiest } of await measurePauses(large, rules))
+  console.log(`             ${ms(total)}         ${ms(longest)}               ${ms(busiest)}  ${name}`);

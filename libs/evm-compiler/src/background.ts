@@ -15,6 +15,9 @@ interface Job {
 /** Room that the worker gets beyond its budget before it is ended: it checks the budget itself while it builds. */
 const GRACE = 1.5;
 
+/** Most of what a build allocates lives until its end: the default of 16 MiB copies it several times. */
+const YOUNG_GENERATION_MB = 96;
+
 export class BackgroundCompiler {
   readonly #budgets: CompilerBudgets;
   readonly #queueLimit: number;
@@ -65,7 +68,10 @@ export class BackgroundCompiler {
 
   #start(): Worker {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), {
-      resourceLimits: { maxOldGenerationSizeMb: this.#budgets.workerMemoryMb },
+      resourceLimits: {
+        maxOldGenerationSizeMb: this.#budgets.workerMemoryMb,
+        maxYoungGenerationSizeMb: YOUNG_GENERATION_MB,
+      },
     });
     worker.unref();
     worker.on("message", (reply: CompileReply) => {
