@@ -174,6 +174,21 @@ describe("256-bit operations on limbs", () => {
     });
   }
 
+  it("steps by small constants carry through all limbs", () => {
+    const edge = fc.constantFrom(0n, 1n, 2n ** 64n - 1n, 2n ** 63n);
+    const step = fc.oneof(edge, limb);
+    fc.assert(
+      fc.property(edge, edge, edge, step, step, fc.integer({ min: 1, max: 4 }), (x, y, z, low, by, limbs) => {
+        const a = low | (x << 64n) | (y << 128n) | (z << 192n);
+        const fit = (value: bigint) => BigInt.asUintN(64 * limbs, value);
+        const { add, sub } = CASES as Record<"add" | "sub", { emit: Emit }>;
+        expect(bench.run(add.emit, a, 4, by, "constant", limbs)).toBe(fit(a + by));
+        expect(bench.run(add.emit, by, "constant", a, 4, limbs)).toBe(fit(a + by));
+        expect(bench.run(sub.emit, a, 4, by, "constant", limbs)).toBe(fit(a - by));
+      }),
+      { numRuns: 400 },
+    );
+  });
   it("stores and loads words as big-endian bytes", () => {
     fc.assert(
       fc.property(operand, fc.integer({ min: 1, max: 4 }), ([a, shapeA], limbs) => {

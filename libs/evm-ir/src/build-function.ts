@@ -67,7 +67,10 @@ export function buildFunction(code: Uint8Array, rules: BlockRules, options: Buil
   const started = now();
   let exceeded: keyof Budgets = "wallMs";
   for (const limits of attempts) {
-    const ir = new Construction(budgets, now, started);
+    // What takes half of all blocks with many clones is better off with fewer.
+    const isLast = limits === attempts.at(-1);
+    const blocks = isLast || limits.maxClone === undefined ? budgets.blocks : budgets.blocks >> 1;
+    const ir = new Construction({ ...budgets, blocks }, now, started);
     try {
       const { fn, translation } = attempt(code, rules, options, limits, ir);
       return { ok: true, function: fn, stats: statsOf(code, fn, translation, now() - started) };

@@ -112,6 +112,13 @@ describe("optimisation", () => {
     expect(fn.match(/section/g)).toHaveLength(2);
     expect(fn).not.toContain("chargewords");
   });
+  test("a loop whose head is left by a branch pays once a turn", () => {
+    // n = calldataload(0); while (n) n = n - 1
+    const fn = text("5f35 5b 80 15 6010 57 6001 90 03 6002 56 5b 00");
+    const loop = fn.split("block").find((part) => part.includes("sub"))!;
+    expect(loop).toContain("section gas=40 ");
+    expect(fn.split("block").find((part) => part.includes("branch"))).not.toContain("section");
+  });
   test("negations become branches the other way", () => {
     expect(text("5f35 5f351015 15 600b57 fe 5b00")).not.toContain("iszero");
   });

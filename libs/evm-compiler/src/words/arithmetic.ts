@@ -3,9 +3,64 @@ import type { FunctionCode } from "../wasm/code.ts";
 import { OP } from "../wasm/opcodes.ts";
 import { LIMBS, type Limb, limbAt, pushLimb, type Scratch, significantLimbs, type Word } from "./word.ts";
 
+/** A word of several limbs and a constant below 2^64: counters and offsets, which hardly ever carry. */
+function isSmallStep(a: Word, b: Word, target: readonly number[]): boolean {
+  return target.length > 1 && significantLimbs(a) > 1 && b.length === 1 && typeof b[0] === "bigint";
+}
+
+/** target = a ± step: the upper limbs stay what they are, behind a branch that is taken when the lowest one wraps. */
+function emitSmallStep(
+  scratch: Scratch,
+  a: Word,
+  step: bigint,
+  op: typeof OP.i64Add | typeof OP.i64Sub,
+  target: readonly number[],
+): void {
+  const { code } = scratch;
+  const [low, ...upper] = target as [number, ...number[]];
+  pushLimb(code, limbAt(a, 0));
+  code.i64(step);
+  code.op(op);
+  code.set(low);
+  for (const [i, local] of upper.entries()) {
+    pushLimb(code, limbAt(a, i + 1));
+    code.set(local);
+  }
+  if (op === OP.i64Add) {
+    code.get(low);
+    code.i64(step);
+  } else {
+    pushLimb(code, limbAt(a, 0));
+    code.i64(step);
+  }
+  code.op(OP.i64LtU);
+  code.if();
+  const carry = scratch.i64(0);
+  code.i64(1);
+  code.set(carry);
+  for (const [i, local] of upper.entries()) {
+    const before = limbAt(a, i + 1);
+    pushLimb(code, before);
+    code.get(carry);
+    code.op(op);
+    code.set(local);
+    if (i === upper.length - 1) break;
+    // A limb that wraps to zero carries on; one that was zero borrows on.
+    pushLimb(code, op === OP.i64Add ? local : before);
+    code.op(OP.i64Eqz);
+    code.op(OP.i64ExtendI32U);
+    code.get(carry);
+    code.op(OP.i64And);
+    code.set(carry);
+  }
+  code.end();
+}
+
 /** target = a + b. */
 export function emitAdd(scratch: Scratch, a: Word, b: Word, target: readonly number[]): void {
   const { code } = scratch;
+  if (isSmallStep(a, b, target)) return emitSmallStep(scratch, a, b[0] as bigint, OP.i64Add, target);
+  if (isSmallStep(b, a, target)) return emitSmallStep(scratch, b, a[0] as bigint, OP.i64Add, target);
   const carry = scratch.i64(0);
   let hasCarry = false;
   for (let i = 0; i < target.length; i++) {
@@ -85,6 +140,7 @@ function pushLess(code: FunctionCode, a: Limb, b: Limb): void {
 /** target = a - b. */
 export function emitSub(scratch: Scratch, a: Word, b: Word, target: readonly number[]): void {
   const { code } = scratch;
+  if (isSmallStep(a, b, target)) return emitSmallStep(scratch, a, b[0] as bigint, OP.i64Sub, target);
   const borrow = scratch.i64(0);
   let hasBorrow = false;
   for (let i = 0; i < target.length; i++) {

@@ -4,7 +4,7 @@ import { operationInfo } from "../operations.ts";
 import { Replacements } from "./replacements.ts";
 
 /** The section that is open at the end of `instructions`, if any. */
-function openSection(instructions: readonly Instruction[]): Instruction | undefined {
+export function openSection(instructions: readonly Instruction[]): Instruction | undefined {
   for (let i = instructions.length - 1; i >= 0; i--) {
     const instruction = instructions[i]!;
     if (instruction.op === "section") return instruction;
@@ -14,12 +14,18 @@ function openSection(instructions: readonly Instruction[]): Instruction | undefi
 }
 
 /** `section` also charges what `next` did, which follows it; `taken` operands have joined the window in between. */
-function extendSection(section: Instruction, next: Instruction, taken: number): void {
+export function extendSection(section: Instruction, next: Instruction, taken: number): void {
   const above = next.height! - taken - section.height!;
   section.gas += next.gas;
   // What is taken out of the frame checks for itself that it is there.
   section.minStack = Math.max(section.minStack!, Math.min(next.minStack! - above, section.height!));
   section.maxStackGrowth = Math.max(section.maxStackGrowth!, next.maxStackGrowth! + above);
+}
+
+/** Operands that have joined the window of `block` since `section`. */
+export function operandsSince({ instructions }: Block, section: Instruction): number {
+  const since = instructions.slice(instructions.lastIndexOf(section));
+  return since.filter(({ op }) => op === "operand").length;
 }
 
 /** Appends `tail` to `head`, which jumps to it. */
@@ -28,8 +34,7 @@ function append(head: Block, tail: Block): void {
   const first = tail.instructions[0];
   let rest: readonly Instruction[] = tail.instructions;
   if (section !== undefined && first?.op === "section") {
-    const since = head.instructions.slice(head.instructions.lastIndexOf(section));
-    extendSection(section, first, since.filter(({ op }) => op === "operand").length);
+    extendSection(section, first, operandsSince(head, section));
     rest = rest.slice(1);
   }
   for (const instruction of rest) head.instructions.push(instruction);
