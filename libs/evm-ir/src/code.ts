@@ -49,7 +49,8 @@ function isMask(code: Uint8Array, at: number, size: number): boolean {
 export function templateOf(code: Uint8Array, destinations: Uint8Array = jumpDestinations(code)): Template {
   const positions: number[] = [];
   const immediates: bigint[] = [];
-  const masked = code.slice();
+  // Not `slice`: a Buffer would give out the same memory, and the code itself would lose its constants.
+  const masked = new Uint8Array(code);
   for (let pc = 0; pc < code.length; pc++) {
     const op = code[pc]!;
     if (op < PUSH1 || op > PUSH32) continue;

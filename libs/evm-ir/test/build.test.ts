@@ -79,6 +79,13 @@ describe("edges of bytecode", () => {
 
 describe("templates", () => {
   const code = (address: string) => bytes(`73${address}31 73${"ff".repeat(20)}16 00`);
+  test("leaves the code that it masks as it was, a Buffer too", () => {
+    const bytes = Buffer.from(`73${"11".repeat(20)}00`, "hex");
+    const before = new Uint8Array(bytes);
+    expect(templateOf(bytes).immediates).toHaveLength(1);
+    expect(new Uint8Array(bytes)).toEqual(before);
+  });
+
   test("codes that differ in an address share one, with masks left in", () => {
     const [a, b] = [templateOf(code("11".repeat(20))), templateOf(code("22".repeat(20)))];
     expect(a.code).toEqual(b.code);

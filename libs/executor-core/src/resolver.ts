@@ -166,7 +166,7 @@ export class Resolver {
         fetch.reject(new ExecutorError("engine", "no shard holds code of that hash"));
         continue;
       }
-      const code = codes.blob.slice(k === 0 ? 0 : codes.ends[k - 1]!, codes.ends[k]!);
+      const code = new Uint8Array(codes.blob.subarray(k === 0 ? 0 : codes.ends[k - 1]!, codes.ends[k]!));
       this.parts.codes.set(fetch.prefix, code);
       fetch.resolve(code);
     }

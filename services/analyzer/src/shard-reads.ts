@@ -122,7 +122,7 @@ export class ShardReads implements SlotSource {
     const shard = shardOfPartition(partitionOf(prefix, 0, this.partitions), this.shards.length);
     const request = encode(CodeRequest, { prefixes: prefix.subarray(0, CODE_HASH_PREFIX_BYTES) });
     const reply = decode(CodeReply, await this.call(shard, request));
-    return reply.found[0] === 1 ? reply.codes.blob.slice() : undefined;
+    return reply.found[0] === 1 ? new Uint8Array(reply.codes.blob) : undefined;
   }
 
   /** The newest height that is durable on every shard, so that reads at it agree. */
