@@ -17,10 +17,10 @@ export const REST = LEAF_KEYS;
 export const HIGH = REST + LEAF_KEYS * REST_WORDS;
 const LEAF_WORDS = HIGH + LEAF_KEYS / 2;
 /**
- * Leaves of a piece: 319 MB for some 6 million keys, so that few pieces serve many keys and their views stay in the cache.
- * The memory is taken from the system as it is written to, but the first piece begins small and is copied as it grows.
+ * Leaves of a piece: 40 MB for some 800,000 keys, so that the views of few pieces serve many keys and stay in the cache. The
+ * system gives memory as it is written to, but the first piece begins small and is copied as it grows, 20 MB at the most.
  */
-const PIECE_SHIFT = 15;
+const PIECE_SHIFT = 12;
 const PIECE_LEAVES = 1 << PIECE_SHIFT;
 const FIRST_LEAVES = 64;
 
