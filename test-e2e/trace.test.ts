@@ -3,15 +3,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { token } from "@velarium/contracts";
-import {
-  type Abi,
-  createWalletClient,
-  defineChain,
-  encodeFunctionData,
-  http,
-  parseEther,
-  publicActions,
-} from "viem";
+import { type Abi, createWalletClient, defineChain, encodeFunctionData, http, publicActions } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import {
   accounts,

@@ -300,7 +300,8 @@ export class JournaledSlots implements StateManagerInterface {
     const record = this.recordOf(address.bytes);
     this.setBalance(record, 0n);
     this.setNonce(record, 0n);
-    const first = codeStateOf((this.codeOf(record), record.firstCode!));
+    this.codeOf(record);
+    const first = codeStateOf(record.firstCode!);
     const hadStorage = !first.isEmpty || (first.word.flags & CodeFlag.storage) !== 0;
     this.setCodeState(record, withoutCode(0, first.word.incarnation + (hadStorage ? 1 : 0)));
     this.setExists(record, false);

@@ -16,7 +16,7 @@ const param = (common: Common, name: string): number => Number(common.param(name
 
 describe.each(FORKS)("opcodes of %s", (fork) => {
   test("are those of the reference, with its static gas and names", async () => {
-    const { common, opcodes } = await referenceOf(fork);
+    const { opcodes } = await referenceOf(fork);
     const table = opcodeTable(createBlockRules(fork, 1));
     for (let code = 0; code < 256; code++) {
       const ours = table.opcode(code);

@@ -105,7 +105,7 @@ export class PackedContracts {
           batch.keyWords,
           access * KEY_WORDS,
           amount,
-          at < 0 ? 0 : at,
+          Math.max(at, 0),
         );
         stats.contributions++;
       }
@@ -119,7 +119,7 @@ export class PackedContracts {
       block.beneficiaryKeyWords,
       0,
       fee < 0 ? undefined : words,
-      fee < 0 ? 0 : fee,
+      Math.max(fee, 0),
     );
     stats.contributions++;
 

@@ -31,7 +31,6 @@ import {
   Receipts,
   Results,
   Seals,
-  Shape,
   ShardState,
   SlotReads,
   SlotValues,

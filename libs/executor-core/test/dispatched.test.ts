@@ -70,12 +70,7 @@ class Row {
   last = -1;
 }
 
-async function runCluster(
-  transfers: readonly Transfer[],
-  executors: number,
-  tailFrom: number,
-  order: readonly number[],
-) {
+async function runCluster(transfers: readonly Transfer[], executors: number, tailFrom: number) {
   const genesis = new Map<string, Uint8Array>();
   for (let i = 0; i < ACCOUNTS; i++)
     genesis.set(hex(fieldKey(Domain.balance, account(i))), bigIntToWord(BigInt(i + 1) * 2_000_000n));
@@ -406,7 +401,6 @@ describe("ExecutorCore over shards", () => {
         fc.array(transfer, { minLength: 1, maxLength: 25 }),
         fc.integer({ min: 1, max: 3 }),
         fc.nat(30),
-        fc.array(fc.nat(), { minLength: 5, maxLength: 9 }),
         runCluster,
       ),
       { numRuns: 60 },

@@ -234,7 +234,7 @@ describe("ownership, seals and joining", () => {
     const world = new World().start();
     let seq = 1;
     for (let n = 1; n <= 3; n++) {
-      if (n === 3) world.blockHash(1), world.blockHash(2);
+      if (n === 3) for (const done of [1, 2]) world.blockHash(done);
       world.core.onFrames(openBytes(n, seq));
       world.core.onFrames(frameBytes(n, 0, seq, [{ accesses: [{ slot: 6, kind: D }] }]));
       world.core.onFrames(closeBytes(n, seq, 1));
