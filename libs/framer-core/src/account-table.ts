@@ -47,6 +47,14 @@ export const NEXT = 4;
 export const SETTLED = 5;
 /** In FLAGS, above those of AccountFlag: the row holds a sender. */
 const USED = 1 << 8;
+/**
+ * In FLAGS from this bit on: how many transactions of a sender have to be included one at a time, since some have diverged.
+ * A divergence takes back everything of its sender that is in flight behind it, so a sender whose transactions keep
+ * diverging would otherwise have most of its work done in vain.
+ */
+export const CAUTION = 1 << 16;
+export const CAUTION_PER_DIVERGENCE = 2;
+export const MOST_CAUTION = 14;
 
 export class AccountTable {
   size = 0;
@@ -203,7 +211,8 @@ export class AccountTable {
       i32[w + COUNT] === 0 &&
       i32[w + IN_FLIGHT] === 0 &&
       i32[w + OPEN] === -1 &&
-      (i32[w + FLAGS]! & ~AccountFlag.known) === USED &&
+      // Caution may be forgotten with the row.
+      (i32[w + FLAGS]! & (CAUTION - 1) & ~AccountFlag.known) === USED &&
       i32[w + LAST_BLOCK]! <= announced
     );
   }

@@ -9,11 +9,14 @@ import { type Analyzed, Reason, Shape } from "@velarium/wire";
 import {
   AccountFlag,
   AccountTable,
+  CAUTION,
+  CAUTION_PER_DIVERGENCE,
   COUNT,
   FLAGS,
   HEAD,
   IN_FLIGHT,
   LAST_BLOCK,
+  MOST_CAUTION,
   NEXT,
   OPEN,
   SETTLED,
@@ -298,6 +301,7 @@ export class Pool {
       }
       return;
     }
+    if (flags >= CAUTION && accounts.i32[(account << 4) + IN_FLIGHT]! > 0) return;
     if ((flags & hold) !== 0) {
       if (accounts.i32[(account << 4) + IN_FLIGHT]! > 0) return;
       accounts.i32[(account << 4) + FLAGS] = flags & ~hold;
@@ -335,11 +339,12 @@ export class Pool {
   nextOf(account: number, flag: number): number {
     const { accounts, slab } = this;
     const head = accounts.i32[(account << 4) + HEAD]!;
+    const flags = accounts.i32[(account << 4) + FLAGS]!;
+    const waits = (flags & hold) !== 0 || flags >= CAUTION;
     const fits =
       head >= 0 &&
       slab.nonce[head] === accounts.f64[(account << 3) + NEXT] &&
-      ((accounts.i32[(account << 4) + FLAGS]! & hold) === 0 ||
-        accounts.i32[(account << 4) + IN_FLIGHT] === 0);
+      !(waits && accounts.i32[(account << 4) + IN_FLIGHT]! > 0);
     const isTail = fits && (slab.attempts[head]! >= this.options.tailAttempts || this.wipes(head));
     return fits && isTail === (flag === tail) ? head : -1;
   }
@@ -398,6 +403,7 @@ export class Pool {
     if (accounts.f64[(account << 3) + SETTLED]! < after) accounts.f64[(account << 3) + SETTLED] = after;
     if (accounts.f64[(account << 3) + NEXT]! < after) this.raiseNext(account, after);
     this.hashes.remove(row);
+    if (accounts.i32[(account << 4) + FLAGS]! >= CAUTION) accounts.i32[(account << 4) + FLAGS]! -= CAUTION;
     this.refresh(account);
   }
 
@@ -427,7 +433,10 @@ export class Pool {
       this.refresh(account);
       return;
     }
-    if (attempt && slab.attempts[row]! < 255) slab.attempts[row]!++;
+    if (attempt) {
+      if (slab.attempts[row]! < 255) slab.attempts[row]!++;
+      this.beCautious(account);
+    }
     const nonce = slab.nonce[row]!;
     const rival = this.pendingWithNonce(account, nonce);
     if (rival >= 0) {
@@ -451,6 +460,14 @@ export class Pool {
       }
     }
     this.refresh(account);
+  }
+
+  /** A transaction of this sender diverged: the next ones go one at a time. */
+  private beCautious(account: number): void {
+    const { i32 } = this.accounts;
+    const flags = i32[(account << 4) + FLAGS]!;
+    const caution = Math.min(Math.floor(flags / CAUTION) + CAUTION_PER_DIVERGENCE, MOST_CAUTION);
+    i32[(account << 4) + FLAGS] = (flags % CAUTION) + caution * CAUTION;
   }
 
   private landed(account: number): void {

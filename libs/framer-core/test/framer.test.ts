@@ -237,4 +237,18 @@ describe("framer", () => {
     expect(outcomesOf(model).size).toBe(300);
     expect(pool.blockedSenders).toBe(0);
   });
+
+  it("lets a sender whose transactions diverge go one at a time, and the others go on", () => {
+    const model = new ClusterModel({ tailAttempts: 3 });
+    const diverging = Array.from({ length: 30 }, (_, nonce) => ({ sender: 1, nonce, to: 100, diverges: 1 }));
+    const plain = Array.from({ length: 30 }, (_, nonce) => ({ sender: 2, nonce, to: 200 }));
+    feed(model, 1, [...diverging, ...plain]);
+    // Every frame that can be ejected is, before any is executed.
+    model.settle(0);
+    const { stats } = model.framer;
+    expect(stats.included).toBe(60);
+    // Each diverges once; only what was in flight before the first divergence is returned on top.
+    expect(stats.reasons[Reason.diverged]).toBe(30);
+    expect(stats.returned).toBeLessThan(2 * 30 + 5);
+  });
 });
