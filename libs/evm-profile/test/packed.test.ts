@@ -286,3 +286,21 @@ it("works out any expression as application with objects does", async () => {
     { numRuns: 300 },
   );
 });
+
+/** Accesses a slot whose number takes `rounds` operations, each on the result of the one before. */
+const deepCode = (rounds: number): Uint8Array => {
+  const code = [0x5f, 0x35];
+  for (let i = 0; i < rounds; i++) code.push(0x60, 3 + (i % 200), i % 2 === 0 ? 0x18 : 0x02);
+  return Uint8Array.from([...code, 0x54, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3]);
+};
+
+it.each([
+  [50, true],
+  [4000, false],
+])("of values %i deep, says nothing instead of exhausting the stack", async (rounds, isKnown) => {
+  const chain = new MemoryChain().fund(ALICE, 10n ** 18n).deploy(TOKEN, deepCode(rounds));
+  const profiles = new ProfileStore(rules, buildFunction);
+  const kinds = await packedKinds(callOf(ALICE, TOKEN, new Uint8Array(36).fill(7)), chain, profiles);
+  expect(kinds === undefined).toBe(!isKnown);
+  if (isKnown) await expectSame(callOf(ALICE, TOKEN, new Uint8Array(36).fill(7)), chain, profiles);
+});

@@ -94,7 +94,7 @@ export class PackedRun {
     this.codes.makeRoom();
     arena.beginRun();
     touched.reset();
-    values.lacks = values.isLost = false;
+    values.reset();
     this.frameCount = this.steps = 0;
     this.isEarly = false;
     this.entry = undefined;

@@ -15,6 +15,11 @@ import { Place, type WordArena } from "./word-arena.ts";
 /** Bytes hashed at once. */
 const MAX_PREIMAGE = 4096;
 const MAX_OFFSET = 2 ** 31;
+/**
+ * Values that wait for each other. Contracts have some tens; a code made for it has thousands, which would exhaust the stack
+ * of the thread: what is nested deeper is not known on this way.
+ */
+const MAX_NESTING = 512;
 
 /** Who knows the state. */
 export interface PackedState {
@@ -42,10 +47,17 @@ export class PackedValues {
   private readonly preimage = new Uint8Array(MAX_PREIMAGE + 32);
   private readonly preimagePieces = new Uint32Array(this.preimage.buffer);
   private readonly hash = new Uint8Array(32);
+  private nesting = 0;
 
   constructor(arena: WordArena, touched: PackedTouched) {
     this.arena = arena;
     this.touched = touched;
+  }
+
+  /** Before a run: one that was broken off by an error may have left values waiting. */
+  reset(): void {
+    this.lacks = this.isLost = false;
+    this.nesting = 0;
   }
 
   /** Place of the value of an expression. */
@@ -72,7 +84,13 @@ export class PackedValues {
     const place = frame.base + id;
     const { stamps, stamp } = this.arena;
     if (stamps[place] === stamp) return place;
+    if (this.nesting === MAX_NESTING) {
+      this.isLost = true;
+      return Place.zero;
+    }
+    this.nesting++;
     this.compute(frame, profile, id, place);
+    this.nesting--;
     stamps[place] = stamp;
     return place;
   }
