@@ -15,6 +15,8 @@ export class CompiledEngine {
   private readonly compiler: Compiler;
   /** Entries of codes that exceed a budget, of the kernel's epoch `epoch`. */
   private readonly excused = new Set<number>();
+  /** Gas that was interpreted of an entry in the cases before: the kernel counts over its life. */
+  private readonly interpretedBefore = new Map<number, number>();
   private epoch = 0;
   /** Initcode of the case that runs exceeds a budget. */
   private isInitcodeExcused = false;
@@ -35,8 +37,7 @@ export class CompiledEngine {
 
   private force(...[entry, rules]: Parameters<Compiler["force"]>): void {
     const { kernel } = this.engine;
-    if (this.epoch !== kernel.codeEpoch) this.excused.clear();
-    this.epoch = kernel.codeEpoch;
+    this.keepUp();
     const outcome = this.compiler.force(entry, rules);
     if (outcome.compiled) {
       this.excused.delete(entry);
@@ -49,13 +50,26 @@ export class CompiledEngine {
     else this.excused.add(entry);
   }
 
-  /** Whether no code was interpreted but those that exceed a budget. */
+  /** When the kernel has forgotten all codes, entries name others. */
+  private keepUp(): void {
+    const { codeEpoch } = this.engine.kernel;
+    if (this.epoch === codeEpoch) return;
+    this.epoch = codeEpoch;
+    this.excused.clear();
+    this.interpretedBefore.clear();
+  }
+
+  /** Whether in this case no code was interpreted but those that exceed a budget. */
   private onlyExcused(): boolean {
-    const { kernel } = this.engine;
-    return (
-      this.excused.size > 0 &&
-      kernel.codes().every(({ entry, interpreted }) => interpreted === 0 || this.excused.has(entry))
-    );
+    this.keepUp();
+    let [some, only] = [false, true];
+    for (const { entry, interpreted } of this.engine.kernel.codes()) {
+      if (interpreted === (this.interpretedBefore.get(entry) ?? 0)) continue;
+      this.interpretedBefore.set(entry, interpreted);
+      some = true;
+      if (!this.excused.has(entry)) only = false;
+    }
+    return some && only;
   }
 
   /** Why the case that has just run does not count as compiled; undefined when it does. */
@@ -66,8 +80,11 @@ export class CompiledEngine {
     const gas = this.engine.kernel.interpretedGas();
     const interpreted = gas - this.gasBefore;
     this.gasBefore = gas;
+    if (interpreted === 0n) return fault;
+    // Asked in any case, since it keeps count.
+    const onlyExcused = this.onlyExcused();
     if (fault !== undefined) return fault;
-    if (interpreted === 0n || isInitcodeExcused || this.onlyExcused()) return undefined;
+    if (isInitcodeExcused || onlyExcused) return undefined;
     return `${interpreted} gas was interpreted`;
   }
 }

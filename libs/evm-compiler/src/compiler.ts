@@ -168,8 +168,11 @@ class KernelCompiler implements Compiler {
   #install(entry: number, record: ModuleRecord): void {
     record.run ??= new wasmApi.Instance(record.module!, this.#kernel.imports).exports["run"];
     this.#kernel.install(entry, record.run);
-    if (!this.#kernel.isInitcode(entry)) record.entries.add(entry);
     record.lastUsed = this.#clock;
+    if (this.#kernel.isInitcode(entry)) return;
+    // It had the function of other rules: whoever lets that one go must not take this one away.
+    for (const other of this.#entries.get(entry)?.modules.values() ?? []) other.entries.delete(entry);
+    record.entries.add(entry);
   }
 
   #uninstall(record: ModuleRecord): boolean {

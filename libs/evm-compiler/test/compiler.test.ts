@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "@jest/globals";
+import { createBlockRules } from "@velarium/chain-rules";
 import { encodeCall, token } from "@velarium/contracts";
 import { Domain } from "@velarium/slots";
 import { createCompiler } from "../src/compiler.ts";
@@ -99,6 +100,17 @@ describe("bounds without a look at the kernel", () => {
     }
     expect(compiler.stats().filter(({ state }) => state === "ready")).toHaveLength(3);
     expect(machine.kernel.codes().filter(({ compiled }) => compiled)).toHaveLength(3);
+  });
+
+  it("hold for a code of which a fork's module goes: that of another fork stays in charge", () => {
+    const { machine, compiler } = setUp({ policy: { maxModules: 1 } });
+    const { kernel } = machine;
+    const entry = kernel.addCode(token.runtime);
+    for (const fork of ["berlin", "london", "cancun"] as const) {
+      expect(compiler.force(entry, createBlockRules(fork, 1))).toEqual({ compiled: true });
+      expect(compiler.installed(entry)).toBe(true);
+    }
+    expect(compiler.stats().map(({ state }) => state)).toEqual(["evicted", "evicted", "ready"]);
   });
 
   it("hold when the kernel has forgotten all codes: what stands at an old entry is left alone", () => {
