@@ -1,6 +1,7 @@
 /** Which codes of a kernel run compiled: tier-up, the cache of modules, installation, fallbacks. */
 import { type BlockRules, forkIndex } from "@velarium/chain-rules";
 import type { CodeStats, Kernel } from "@velarium/evm-kernel";
+import { wasmApi } from "@velarium/wasm";
 import { BackgroundCompiler, type CompileResult } from "./background.ts";
 import { DEFAULT_BUDGETS, DEFAULT_POLICY } from "./budgets.ts";
 import { type CloneLimits, compileCode, templateKey } from "./compile.ts";
@@ -14,7 +15,6 @@ import type {
   ForceOutcome,
 } from "./types.ts";
 import { optimisedModule } from "./wasm/optimised-module.ts";
-import { wasmApi } from "./wasm/web-assembly.ts";
 
 /** What is known of one entry of the kernel. */
 interface EntryRecord {

@@ -1,6 +1,7 @@
 /** Compiled modules by template, within a bound: the least recently wanted goes first, unless it has live frames. */
+
+import type { WasmModule } from "@velarium/wasm";
 import type { FallbackReason } from "./types.ts";
-import type { WasmModule } from "./wasm/web-assembly.ts";
 
 export interface ModuleRecord {
   readonly key: string;

@@ -5,10 +5,10 @@
 import { setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import type { BlockRules } from "@velarium/chain-rules";
+import type { WasmModule } from "@velarium/wasm";
 import { compileCode, type RefusedCode } from "./compile.ts";
 import type { CompilerBudgets } from "./types.ts";
 import { optimisedModule } from "./wasm/optimised-module.ts";
-import type { WasmModule } from "./wasm/web-assembly.ts";
 
 export interface CompileRequest {
   readonly id: number;

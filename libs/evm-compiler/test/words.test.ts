@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
+import { wasmApi } from "@velarium/wasm";
 import fc from "fast-check";
 import { FunctionCode, I32, I64 } from "../src/wasm/code.ts";
 import { ModuleBuilder } from "../src/wasm/module.ts";
 import { OP } from "../src/wasm/opcodes.ts";
-import { wasmApi } from "../src/wasm/web-assembly.ts";
 import { emitAdd, emitMul, emitSub } from "../src/words/arithmetic.ts";
 import {
   emitBitwise,

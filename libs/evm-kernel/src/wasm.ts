@@ -1,14 +1,13 @@
-/** The compiled kernel, and the little of the WebAssembly API that is used (its types are part of the DOM library only). */
-import { readFileSync } from "node:fs";
+/** The compiled kernel. */
+import { compileKernel, instantiateKernel, type WasmModule } from "@velarium/wasm";
 import { INTERFACE } from "../assembly/layout.ts";
 
 /**
- * The kernel cannot be used, or was used wrongly. `kernel-missing`: it was not built; `kernel-stale`: it was
- * built from other sources than its host's; `memory`: no room for what was asked; `code-mismatch`: code that has another hash than asked for; `rules`: a saved execution of other rules; `state`: a call
- * out of order.
+ * The kernel was used wrongly, or cannot do what was asked. `memory`: no room; `code-mismatch`: code that has another hash
+ * than asked for; `rules`: a saved execution of other rules; `state`: a call out of order.
  */
 export class KernelError extends Error {
-  readonly code: "kernel-missing" | "kernel-stale" | "memory" | "code-mismatch" | "rules" | "state";
+  readonly code: "memory" | "code-mismatch" | "rules" | "state";
   constructor(code: KernelError["code"], message: string) {
     super(message);
     this.name = "KernelError";
@@ -22,11 +21,6 @@ export interface WasmTable {
   get(index: number): unknown;
   set(index: number, value: unknown): void;
 }
-
-declare const WebAssembly: {
-  readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
-  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
-};
 
 /** What the assembly exports, apart from the imports of compiled code. */
 export interface KernelExports {
@@ -97,35 +91,19 @@ const KERNELS = {
   plain: new URL("../build/kernel.wasm", import.meta.url),
   traced: new URL("../build/kernel-traced.wasm", import.meta.url),
 } as const;
-const modules = new Map<string, object>();
+const NAME = "EVM kernel";
+const modules = new Map<string, WasmModule>();
 
-/** A module of the kernel, compiled once per thread. Throws KernelError when it was not built. */
-export function kernelModule(build: keyof typeof KERNELS = "plain"): object {
-  const known = modules.get(build);
-  if (known !== undefined) return known;
-  const path = KERNELS[build];
-  let code: Uint8Array<ArrayBuffer>;
-  try {
-    code = new Uint8Array(readFileSync(path));
-  } catch (cause) {
-    throw new KernelError(
-      "kernel-missing",
-      `the EVM kernel is not built (${String(path)}): run \`npm run setup\`. ${String(cause)}`,
-    );
+/** A module of the kernel, compiled once per thread. Throws KernelFileError of libs/wasm when it was not built. */
+export function kernelModule(build: keyof typeof KERNELS = "plain"): WasmModule {
+  let module = modules.get(build);
+  if (module === undefined) {
+    module = compileKernel(NAME, KERNELS[build]);
+    modules.set(build, module);
   }
-  const compiled = new WebAssembly.Module(code);
-  modules.set(build, compiled);
-  return compiled;
+  return module;
 }
 
-/** Throws KernelError when the kernel is not of these sources. */
-export function instantiate(module: object, imports: object): KernelExports {
-  const exports = new WebAssembly.Instance(module, imports).exports as KernelExports;
-  const found = (exports as Partial<KernelExports>).interfaceNumber?.();
-  if (found !== INTERFACE)
-    throw new KernelError(
-      "kernel-stale",
-      `the EVM kernel has interface ${found ?? "unknown"}, not ${INTERFACE}: it was built from other sources; run \`npm run setup\``,
-    );
-  return exports;
-}
+/** Throws KernelFileError when the kernel is not of these sources. */
+export const instantiate = (module: WasmModule, imports: object): KernelExports =>
+  instantiateKernel(NAME, module, imports, INTERFACE);

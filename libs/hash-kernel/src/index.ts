@@ -5,7 +5,7 @@
 import type { BytesColumn } from "@velarium/columns";
 import { KernelError, loadKernel } from "./kernel.ts";
 
-export { KernelError, loadKernel } from "./kernel.ts";
+export { KernelError } from "./kernel.ts";
 
 const kernel = loadKernel();
 const BASE = kernel.heapBase();

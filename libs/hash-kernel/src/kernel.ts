@@ -1,25 +1,16 @@
-/** Loads the compiled kernel, synchronously: hashing is needed in constructors and in pure cores. */
-import { readFileSync } from "node:fs";
+/** The compiled kernel. */
+import { compileKernel, instantiateKernel } from "@velarium/wasm";
 import { INTERFACE } from "../assembly/interface.ts";
 
-/**
- * The kernel cannot be used. `kernel-missing`: it was not built; `kernel-stale`: it was built from other sources than its
- * host's; `memory`: the input does not fit in its memory; `columns`: end offsets go backwards, or past the data.
- */
+/** `memory`: the input does not fit in the kernel's memory; `columns`: end offsets go backwards, or past the data. */
 export class KernelError extends Error {
-  readonly code: "kernel-missing" | "kernel-stale" | "memory" | "columns";
+  readonly code: "memory" | "columns";
   constructor(code: KernelError["code"], message: string) {
     super(message);
     this.name = "KernelError";
     this.code = code;
   }
 }
-
-/** What is used of the engine's WebAssembly object; its types are otherwise part of the DOM library only. */
-declare const WebAssembly: {
-  readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
-  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
-};
 
 export interface KernelExports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
@@ -34,30 +25,15 @@ export interface KernelExports {
 
 const KERNEL = new URL("../build/kernel.wasm", import.meta.url);
 
-/** Instantiates the kernel with a memory of its own. Throws KernelError when it was not built, or from other sources. */
-export function loadKernel(path: URL | string = KERNEL): KernelExports {
-  let code: Uint8Array<ArrayBuffer>;
-  try {
-    code = new Uint8Array(readFileSync(path));
-  } catch (cause) {
-    throw new KernelError(
-      "kernel-missing",
-      `the hash kernel is not built (${String(path)}): run \`npm run setup\`. ${String(cause)}`,
-    );
-  }
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(code), {
+/** A kernel with a memory of its own. Throws KernelFileError of libs/wasm when it was not built, or from other sources. */
+export function loadKernel(): KernelExports {
+  const name = "hash kernel";
+  const imports = {
     env: {
       abort: () => {
         throw new KernelError("memory", "the hash kernel aborted");
       },
     },
-  });
-  const exports = instance.exports as KernelExports;
-  const found = (exports as Partial<KernelExports>).interfaceNumber?.();
-  if (found !== INTERFACE)
-    throw new KernelError(
-      "kernel-stale",
-      `the hash kernel (${String(path)}) has interface ${found ?? "unknown"}, not ${INTERFACE}: it was built from other sources; run \`npm run setup\``,
-    );
-  return exports;
+  };
+  return instantiateKernel(name, compileKernel(name, KERNEL), imports, INTERFACE);
 }

@@ -1,6 +1,3 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createMPT } from "@ethereumjs/mpt";
 import { type Input, RLP } from "@ethereumjs/rlp";
 import { describe, expect, it } from "@jest/globals";
@@ -8,14 +5,7 @@ import { keccak_256 } from "@noble/hashes/sha3.js";
 import { BytesVector } from "@velarium/columns";
 import fc from "fast-check";
 import { createKeccak } from "hash-wasm";
-import {
-  KernelError,
-  keccak256,
-  keccak256Into,
-  keccakBatch,
-  loadKernel,
-  orderedTrieRoot,
-} from "../src/index.ts";
+import { keccak256, keccak256Into, keccakBatch, orderedTrieRoot } from "../src/index.ts";
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
@@ -77,32 +67,6 @@ describe("keccak256", () => {
         expect(hex(keccakBatch(column.view()))).toBe(items.map((item) => hex(keccak_256(item))).join(""));
       }),
     );
-  });
-
-  it("says how to build the kernel when it is missing", () => {
-    try {
-      loadKernel("/nowhere/kernel.wasm");
-      throw new Error("expected a KernelError");
-    } catch (error) {
-      expect(error).toBeInstanceOf(KernelError);
-      expect((error as KernelError).code).toBe("kernel-missing");
-      expect((error as Error).message).toContain("setup");
-    }
-  });
-
-  it("refuses a kernel that was built from other sources", () => {
-    // A module that exports nothing but the number 1 as its interface.
-    const older = Buffer.from(
-      "0061736d01000000010501600001" +
-        "7f03020100" +
-        "0713010f696e746572666163654e756d6265720000" +
-        "0a060104004101" +
-        "0b",
-      "hex",
-    );
-    const path = join(mkdtempSync(join(tmpdir(), "velarium-kernel-")), "kernel.wasm");
-    writeFileSync(path, older);
-    expect(() => loadKernel(path)).toThrow(expect.objectContaining({ code: "kernel-stale" }));
   });
 });
 

@@ -4,21 +4,27 @@
  * each.
  */
 
-/** Tags that are compared at once; as many of a group's first tags stand again behind its last one. */
-const LANES: u32 = 16;
-const ROW_SHIFT = 3;
-const META: usize = 44;
-const TOUCHED: u32 = 512;
+import { ID_HI, ID_LO, INTERFACE, META, ROW_SHIFT, TAG_LANES, TOUCHED } from "./interface";
+
+const LANES: u32 = TAG_LANES;
+const HI_AT: usize = ID_HI << 2;
+const LO_AT: usize = ID_LO << 2;
+const META_AT: usize = META << 2;
 /** Access kinds that need a row: W 2, D 3, X 5. */
 const NEED_ROW: u32 = (1 << 2) | (1 << 3) | (1 << 5);
+
+/** What the kernel was built for. */
+export function interfaceNumber(): i32 {
+  return INTERFACE;
+}
 
 /** Whether the row at a byte offset is the id's; marks it as touched. */
 // @ts-ignore: decorator
 @inline
 function confirm(row: usize, high: u32, low: u32): bool {
-  if (load<u32>(row) != high || load<u32>(row, 4) != low) return false;
-  const meta = load<u32>(row, META);
-  if ((meta & TOUCHED) == 0) store<u32>(row, meta | TOUCHED, META);
+  if (load<u32>(row, HI_AT) != high || load<u32>(row, LO_AT) != low) return false;
+  const meta = load<u32>(row, META_AT);
+  if ((meta & TOUCHED) == 0) store<u32>(row, meta | TOUCHED, META_AT);
   return true;
 }
 
@@ -43,8 +49,8 @@ function search(high: u32, low: u32, tags: usize, groupMask: u32, groupShift: u3
 }
 
 /**
- * Into `rows`: of each of `n` ids its row (f64 offset), -1 where it has none; there is room for one more. Returns how many accesses are without a row
- * whose kind needs one.
+ * Into `rows`: of each of `n` ids its row (f64 offset), -1 where it has none; there is room for one more. Returns how many
+ * accesses are without a row whose kind needs one.
  */
 export function findRows(
   n: u32,

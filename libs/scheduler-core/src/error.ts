@@ -5,8 +5,7 @@ export class SchedulerError extends Error {
     | "frames-order"
     | "too-many-executors"
     | "shard-mismatch"
-    | "unexpected-message"
-    | "kernel-missing";
+    | "unexpected-message";
   constructor(code: SchedulerError["code"], message: string) {
     super(message);
     this.name = "SchedulerError";

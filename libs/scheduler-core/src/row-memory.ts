@@ -4,56 +4,44 @@
  * buffer begins 16 bytes behind a page). A small one is an ordinary buffer, searched in TypeScript: a WebAssembly memory
  * reserves gigabytes of addresses, which takes some 50 µs, and all of a small table is in a cache anyway.
  */
-import { readFileSync } from "node:fs";
-import { SchedulerError } from "./error.ts";
+import { compileKernel, instantiateKernel, type WasmMemory, type WasmModule, wasmApi } from "@velarium/wasm";
+import { INTERFACE } from "../assembly/interface.ts";
 
-/** Just enough of WebAssembly's types, which come with the DOM's only. */
-declare const WebAssembly: {
-  readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
-  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
-  readonly Memory: new (limits: { initial: number }) => { readonly buffer: ArrayBuffer };
-};
-
+const NAME = "slot table's kernel";
 const KERNEL = new URL("../build/kernel.wasm", import.meta.url);
 const PAGE_BYTES = 65_536;
 const KERNEL_FROM_BYTES = 4 << 20;
 const ROW_BYTES = 64;
-/** Tags that the kernel compares at once; as many of a group's first tags stand again behind its last one. */
-export const TAG_LANES = 16;
 /** Ids that the kernel looks up in one call. */
 const SEARCH_IDS = 1024;
 /** Halves of ids, kinds, and rows with room for one more. */
 const SCRATCH_BYTES = 13 * SEARCH_IDS + 4;
 
-type FindRows = (
-  n: number,
-  hi: number,
-  lo: number,
-  kinds: number,
-  rows: number,
-  tags: number,
-  groupMask: number,
-  groupShift: number,
-) => number;
-
-let compiled: object | undefined;
-
-function kernelModule(): object {
-  if (compiled) return compiled;
-  try {
-    compiled = new WebAssembly.Module(new Uint8Array(readFileSync(KERNEL)));
-  } catch (cause) {
-    throw new SchedulerError(
-      "kernel-missing",
-      `the slot table's kernel is not built: run \`npm run setup\`. ${String(cause)}`,
-    );
-  }
-  return compiled;
+interface RowKernel {
+  interfaceNumber(): number;
+  findRows(
+    n: number,
+    hi: number,
+    lo: number,
+    kinds: number,
+    rows: number,
+    tags: number,
+    groupMask: number,
+    groupShift: number,
+  ): number;
 }
 
-/** Throws `kernel-missing` now when a table that may grow to so many places would need the kernel later. */
+let compiled: WasmModule | undefined;
+
+/** Throws KernelFileError of libs/wasm now when a table that may grow to so many places could not use the kernel later. */
 export function requireKernelFor(places: number): void {
-  if (places * ROW_BYTES >= KERNEL_FROM_BYTES) kernelModule();
+  if (places * ROW_BYTES < KERNEL_FROM_BYTES) return;
+  instantiate(new wasmApi.Memory({ initial: 1 }));
+}
+
+function instantiate(memory: WasmMemory): RowKernel {
+  compiled ??= compileKernel(NAME, KERNEL);
+  return instantiateKernel(NAME, compiled, { env: { memory } }, INTERFACE);
 }
 
 /** Looks up rows in a WebAssembly memory. */
@@ -63,17 +51,16 @@ export class RowSearch {
   private readonly kinds: Uint8Array;
   private readonly rows: Int32Array;
   private readonly tagsOffset: number;
-  private readonly findRows: FindRows;
+  private readonly kernel: RowKernel;
 
-  constructor(memory: { readonly buffer: ArrayBuffer }, tagsOffset: number, offset: number) {
+  constructor(memory: WasmMemory, tagsOffset: number, offset: number) {
     const { buffer } = memory;
     this.hi = new Uint32Array(buffer, offset, SEARCH_IDS);
     this.lo = new Uint32Array(buffer, offset + 4 * SEARCH_IDS, SEARCH_IDS);
     this.kinds = new Uint8Array(buffer, offset + 8 * SEARCH_IDS, SEARCH_IDS);
     this.rows = new Int32Array(buffer, offset + 9 * SEARCH_IDS, SEARCH_IDS);
     this.tagsOffset = tagsOffset;
-    const { exports } = new WebAssembly.Instance(kernelModule(), { env: { memory } });
-    this.findRows = (exports as { findRows: FindRows }).findRows;
+    this.kernel = instantiate(memory);
   }
 
   /** Of ids `from` to `to`: the row, -1 without one, into `rows`. Returns how many have none and need one by their kind. */
@@ -94,7 +81,7 @@ export class RowSearch {
       this.hi.set(hi.subarray(at, end));
       this.lo.set(lo.subarray(at, end));
       this.kinds.set(kinds.subarray(at, end));
-      missing += this.findRows(
+      missing += this.kernel.findRows(
         n,
         this.hi.byteOffset,
         this.lo.byteOffset,
@@ -126,7 +113,7 @@ export function allocateRows(places: number, tags: number): RowMemory {
     return { f64, u32: new Uint32Array(f64.buffer), tags: new Uint8Array(tags), search: undefined };
   }
   const scratch = (rowBytes + tags + 63) & ~63;
-  const memory = new WebAssembly.Memory({ initial: Math.ceil((scratch + SCRATCH_BYTES) / PAGE_BYTES) });
+  const memory = new wasmApi.Memory({ initial: Math.ceil((scratch + SCRATCH_BYTES) / PAGE_BYTES) });
   const { buffer } = memory;
   return {
     f64: new Float64Array(buffer, 0, rowBytes / 8),

@@ -13,10 +13,12 @@
  * that groups can be computed apart.
  */
 import { AccessKind } from "@velarium/slots";
-import { allocateRows, type RowMemory, requireKernelFor, TAG_LANES } from "./row-memory.ts";
+import { ID_HI, ID_LO, META, ROW_SHIFT, TAG_LANES, TOUCHED } from "../assembly/interface.ts";
+import { allocateRows, type RowMemory, requireKernelFor } from "./row-memory.ts";
 
-export const ROW_WORDS = 8;
-const ROW_SHIFT = 3;
+export { ID_HI, ID_LO, META, TOUCHED } from "../assembly/interface.ts";
+
+export const ROW_WORDS = 1 << ROW_SHIFT;
 
 /** f64 offsets in a row. */
 export const VERSION = 1;
@@ -26,10 +28,7 @@ export const COMPLETE_AT = 2;
 export const GEN_SEQ = 3;
 export const GEN_LAST = 4;
 /** u32 offsets in a row. */
-export const ID_HI = 0;
-export const ID_LO = 1;
 export const GEN_COUNT = 10;
-export const META = 11;
 /** Length of the longest dependency chain that ends in the newest version, and in the open generation. */
 export const DEPTH = 12;
 export const GEN_DEPTH = 13;
@@ -37,7 +36,6 @@ export const GEN_DEPTH = 13;
 export const HEAT = 14;
 
 export const NO_WRITER = 255;
-export const TOUCHED = 512;
 /** Rows of a group before it grows: at 0.6 a search looks at 1.75 tags if there is a row, at 3.6 if there is none. */
 const GROW_LOAD = 0.6;
 /** Rows of a group at its bound: some twelve tags, of one or two cache lines. */

@@ -1,6 +1,6 @@
 /** Has V8 optimise a module when it is made. */
 import { setFlagsFromString } from "node:v8";
-import { type WasmModule, wasmApi } from "./web-assembly.ts";
+import { type WasmModule, wasmApi } from "@velarium/wasm";
 
 /** V8's flags while it makes a module, and what they are otherwise. */
 const FLAGS: readonly (readonly [meanwhile: string, otherwise: string])[] = [
