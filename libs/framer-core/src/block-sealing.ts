@@ -16,13 +16,12 @@ import { BlockChunk, BlockCompleted, BlockHash, type Committed, type EpochNotice
 import { RecordAssembler } from "./assembly.ts";
 import type { BlockState } from "./block-state.ts";
 import type { FramerConfig, FramerEffects, FramerStart } from "./framer-types.ts";
-import { prevRandaoOf } from "./header-fields.ts";
+import { openingFields } from "./header-fields.ts";
 import { FramerError } from "./options.ts";
 import type { Pool } from "./pool.ts";
 import type { ResolvedArrivals } from "./resolved-arrivals.ts";
 
 const KEPT_HASHES = 256;
-const NO_EXTRA_DATA = new Uint8Array(0);
 
 interface Committing {
   readonly number: number;
@@ -79,10 +78,7 @@ export class BlockSealing {
     const watermark = tracker.advance();
     const record = this.assembler.assemble(block, pool.slab, pool.accounts, {
       rules: config.chain.rulesAt(block.number, block.time),
-      beneficiary: config.beneficiary,
-      prevRandao: prevRandaoOf(block.number, block.time),
-      parentBeaconRoot: new Uint8Array(32),
-      extraData: config.extraData ?? NO_EXTRA_DATA,
+      ...openingFields(config, block.number, block.time),
       ancestors: this.hashes,
       watermark,
       resolved: tracker.ranges(),

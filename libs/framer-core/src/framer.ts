@@ -28,7 +28,7 @@ import { workAtClose, workAtOpen } from "./chain-work.ts";
 import { FrameBuilder } from "./frame-builder.ts";
 import { FrameReplay, type ReplayFrame } from "./frame-replay.ts";
 import { type FramerConfig, type FramerEffects, type FramerStart, FramerStats } from "./framer-types.ts";
-import { prevRandaoOf, weiOf } from "./header-fields.ts";
+import { openingFields, weiOf } from "./header-fields.ts";
 import { joinLearned } from "./learned-accesses.ts";
 import { OpenFrames } from "./open-frames.ts";
 import { FramerError, type FramerOptions } from "./options.ts";
@@ -47,7 +47,6 @@ const PACKING_SPAN_MS = 250;
 const BLOCKING_SHARE = 1 / 8;
 /** So many full frames in flight keep every service busy: nothing is ejected for blocked senders' sake beyond. */
 const BUSY_FRAMES = 6;
-const NO_EXTRA_DATA = new Uint8Array(0);
 
 export class Framer {
   readonly pool: Pool;
@@ -473,11 +472,8 @@ export class Framer {
         gasLimit: options.blockGasLimit,
         firstSeq: this.nextSeq,
         watermark: this.sealing.watermark,
-        beneficiary: config.beneficiary,
         beneficiaryId: Uint32Array.of(this.beneficiaryHi, this.beneficiaryLo),
-        prevRandao: prevRandaoOf(number, time),
-        parentBeaconRoot: new Uint8Array(32),
-        extraData: config.extraData ?? NO_EXTRA_DATA,
+        ...openingFields(config, number, time),
       }),
     );
     this.appendOpenWork(block);
