@@ -1,6 +1,5 @@
 /** A batch in resident state is its transactions one after another: same outcomes, same state, same as the reference. */
 import { describe, expect, test } from "@jest/globals";
-import { createBlockRules, type Fork } from "@velarium/chain-rules";
 import {
   type BlockContext,
   createReferenceEngine,
@@ -19,27 +18,12 @@ import {
 } from "@velarium/evm-kernel";
 import { precompilesOf } from "@velarium/precompiles";
 import { Domain, decodeCodeWord, fieldKey } from "@velarium/slots";
-import { BENEFICIARY, createWorld } from "./programs.ts";
+import { contextOf, createWorld } from "./programs.ts";
 import { generator, randomTransaction } from "./random-transactions.ts";
 import { copyOf } from "./states.ts";
 
 const TRANSACTIONS = 120;
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
-
-const contextOf = (fork: Fork): BlockContext => {
-  const rules = createBlockRules(fork, 1);
-  return {
-    rules,
-    number: 280,
-    timestamp: 1_700_000_000,
-    beneficiary: BENEFICIARY,
-    gasLimit: 30_000_000,
-    baseFee: rules.eip1559 ? 7n : 0n,
-    prevRandao: new Uint8Array(32).fill(rules.header.prevRandao ? 9 : 0),
-    difficulty: rules.header.prevRandao ? 0n : 131_072n,
-    blobBaseFee: rules.blobs === undefined ? 0n : 1n,
-  };
-};
 
 function residentKernel(context: BlockContext, state: MemoryState, withCodes = true): Kernel {
   const precompiles = precompilesOf(context.rules);

@@ -1,8 +1,7 @@
 /** Random transactions on both engines: every field of the results is the same, with and without waiting for state. */
 import { describe, expect, test } from "@jest/globals";
-import { createBlockRules, type Fork } from "@velarium/chain-rules";
+import type { Fork } from "@velarium/chain-rules";
 import {
-  type BlockContext,
   createReferenceEngine,
   type ExecutableTransaction,
   type ExecuteOptions,
@@ -16,24 +15,9 @@ import { Domain, fieldKey, SLOT_KEY_BYTES } from "@velarium/slots";
 import { decodeTransaction } from "@velarium/tx-codec";
 import { createWasmEngine } from "../src/index.ts";
 import { expectAgreement } from "./agreement.ts";
-import { BENEFICIARY, createWorld, workloadTransactions } from "./programs.ts";
+import { contextOf, createWorld, workloadTransactions } from "./programs.ts";
 import { generator, randomTransaction } from "./random-transactions.ts";
 import { copyOf, SlowState, shown } from "./states.ts";
-
-const contextOf = (fork: Fork): BlockContext => {
-  const rules = createBlockRules(fork, 1);
-  return {
-    rules,
-    number: 280,
-    timestamp: 1_700_000_000,
-    beneficiary: BENEFICIARY,
-    gasLimit: 30_000_000,
-    baseFee: rules.eip1559 ? 7n : 0n,
-    prevRandao: new Uint8Array(32).fill(rules.header.prevRandao ? 9 : 0),
-    difficulty: rules.header.prevRandao ? 0n : 131_072n,
-    blobBaseFee: rules.blobs === undefined ? 0n : 1n,
-  };
-};
 
 /** Simulated without funds the reference fails in ways of its own. */
 const affordable = (tx: ExecutableTransaction): ExecutableTransaction =>

@@ -1,8 +1,6 @@
 /** The way without objects does what `execute` does, and refuses what leaves its declaration. */
 import { describe, expect, test } from "@jest/globals";
-import { createBlockRules, type Fork } from "@velarium/chain-rules";
 import {
-  type BlockContext,
   type ExecutableTransaction,
   type ExecutionResult,
   type MemoryState,
@@ -19,25 +17,10 @@ import {
 } from "@velarium/slots";
 import { TxScan } from "@velarium/tx-codec";
 import { createWasmEngine } from "../src/index.ts";
-import { BENEFICIARY, createWorld } from "./programs.ts";
+import { BENEFICIARY, contextOf, createWorld } from "./programs.ts";
 import { generator, randomTransaction } from "./random-transactions.ts";
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
-
-const contextOf = (fork: Fork): BlockContext => {
-  const rules = createBlockRules(fork, 1);
-  return {
-    rules,
-    number: 280,
-    timestamp: 1_700_000_000,
-    beneficiary: BENEFICIARY,
-    gasLimit: 30_000_000,
-    baseFee: rules.eip1559 ? 7n : 0n,
-    prevRandao: new Uint8Array(32).fill(9),
-    difficulty: 0n,
-    blobBaseFee: 1n,
-  };
-};
 
 const bytesOf = (value: bigint): Uint8Array => {
   const digits = value === 0n ? "" : value.toString(16);

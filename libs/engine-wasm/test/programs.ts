@@ -1,5 +1,6 @@
 /** A small world: accounts, the project's contracts, and short programs that each do something an engine may get wrong. */
-import { bigIntToWord, codeHash, MemoryState } from "@velarium/engine";
+import { createBlockRules, type Fork } from "@velarium/chain-rules";
+import { type BlockContext, bigIntToWord, codeHash, MemoryState } from "@velarium/engine";
 import { blockHashKey, CodeFlag, Domain, encodeCodeWord, fieldKey, storageKey } from "@velarium/slots";
 import { Workload } from "@velarium/workloads";
 
@@ -144,3 +145,19 @@ export function workloadTransactions(
   });
   return { state, transactions };
 }
+
+/** A block of a fork. */
+export const contextOf = (fork: Fork): BlockContext => {
+  const rules = createBlockRules(fork, 1);
+  return {
+    rules,
+    number: 280,
+    timestamp: 1_700_000_000,
+    beneficiary: BENEFICIARY,
+    gasLimit: 30_000_000,
+    baseFee: rules.eip1559 ? 7n : 0n,
+    prevRandao: new Uint8Array(32).fill(rules.header.prevRandao ? 9 : 0),
+    difficulty: rules.header.prevRandao ? 0n : 131_072n,
+    blobBaseFee: rules.blobs === undefined ? 0n : 1n,
+  };
+};

@@ -206,6 +206,7 @@ export async function runTransaction(
   if (balance < most && options.skipFundsCheck !== true) return refuse("rejected", "insufficient-funds");
 
   const headroom = tx.maxFeePerGas - baseFee;
+  // biome-ignore lint/complexity/useMathMinMax: these are big integers.
   const tip = tx.maxPriorityFeePerGas < headroom ? tx.maxPriorityFeePerGas : headroom;
   const gasPrice = options.skipFeeCheck === true && headroom < 0n ? tx.maxFeePerGas : baseFee + tip;
 
