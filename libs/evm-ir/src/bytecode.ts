@@ -59,7 +59,8 @@ interface Pending {
 
 interface OpenSection {
   readonly instruction: Instruction;
-  readonly height: number;
+  /** What is now in the window of the operands that were on the stack when the section began. */
+  height: number;
 }
 
 /** A jump to a parameter, whose targets are found as edges are. */
@@ -211,7 +212,11 @@ export class BytecodeFrontEnd {
 
   /** Lets operands in the frame join the window until it has `count`. */
   #takeOperands(count: number, pc: number): void {
-    while (this.#stack.length < count) this.#stack.unshift(entryOf(this.#emit("operand", pc, [])));
+    while (this.#stack.length < count) {
+      this.#stack.unshift(entryOf(this.#emit("operand", pc, [])));
+      // They were on the stack before: the open section does not grow it by them.
+      if (this.#section !== undefined) this.#section.height++;
+    }
   }
 
   #end(terminator: Block["terminator"]): void {
@@ -246,7 +251,9 @@ export class BytecodeFrontEnd {
     }
     const { instruction, height: base } = this.#section;
     instruction.gas += opcode.staticGas;
-    instruction.minStack = Math.max(instruction.minStack!, opcode.inputs - (height - base));
+    // What is taken out of the frame checks for itself that it is there.
+    const needed = Math.min(opcode.inputs - (height - base), instruction.height!);
+    instruction.minStack = Math.max(instruction.minStack!, needed);
     instruction.maxStackGrowth = Math.max(
       instruction.maxStackGrowth!,
       height - opcode.inputs + opcode.outputs - base,

@@ -58,6 +58,13 @@ describe("functions do what the reference interpreter does", () => {
     },
   );
 
+  test.each([1020, 1021, 1022, 1023])("a landing on a stack of %i", async (height) => {
+    // Two operands come from below the window while the section is open; then there is one more, and yet another.
+    const to = height + 4;
+    const head = [...new Array<number>(height).fill(0x5f), 0x61, to >> 8, to & 0xff, 0x56];
+    await check(Uint8Array.from([...head, 0x5b, 0x81, 0x5f, 0x00]), new Uint8Array(), 100_000n, "cancun");
+  });
+
   test("bytes at random", async () => {
     await fc.assert(
       fc.asyncProperty(noise, data, gas, (code, input, limit) => check(code, input, limit, "cancun")),
