@@ -9,6 +9,7 @@ export default {
       { jsc: { parser: { syntax: "typescript" }, target: "es2024" }, module: { type: "es6" } },
     ],
   },
+  setupFilesAfterEnv: ["<rootDir>/libs/setup/src/property-seed.mjs"],
   modulePathIgnorePatterns: ["<rootDir>/.fixtures", "/build/"],
   testTimeout: 60_000,
   maxWorkers: 2,
