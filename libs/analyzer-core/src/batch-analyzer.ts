@@ -1,32 +1,18 @@
 /** `TxBatch` to `Analyzed`: transfers in columns, the rest by strategies, state asked for in few requests. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ChainRules } from "@velarium/chain-rules";
-import { bytesAt, type Message } from "@velarium/columns";
-import { type BlockContext, createReferenceEngine, type Engine, toExecutable } from "@velarium/engine";
-import {
-  AccessKind,
-  Domain,
-  hasCode,
-  partitionOfId,
-  SLOT_KEY_BYTES,
-  type SlotIds,
-  WORD_BYTES,
-} from "@velarium/slots";
-import { decodeTransaction, type RecoveredColumn } from "@velarium/tx-codec";
-import {
-  type Analyzed,
-  Reason,
-  SENDER_ACCESSES,
-  Shape,
-  TRANSFER_ACCESSES,
-  type TxBatch,
-} from "@velarium/wire";
-import { AccessSet } from "./access-set.ts";
+import type { Message } from "@velarium/columns";
+import { type BlockContext, createReferenceEngine, type Engine } from "@velarium/engine";
+import { hasCode, partitionOfId, SLOT_KEY_BYTES, type SlotIds, WORD_BYTES } from "@velarium/slots";
+import type { RecoveredColumn } from "@velarium/tx-codec";
+import { type Analyzed, Reason, Shape, TRANSFER_ACCESSES, type TxBatch } from "@velarium/wire";
+import { type AnalysisErrorListener, AnalysisErrors } from "./analysis-errors.ts";
 import { BatchDraft, KeyScratch, TransferAccess } from "./batch-draft.ts";
 import { CallAccesses } from "./call-accesses.ts";
 import { CodelessSet } from "./codeless-set.ts";
 import { CodeCache, CommittedView } from "./committed-view.ts";
 import { AccessArena, type FoundAccesses } from "./found-accesses.ts";
+import { GeneralAnalysis } from "./general-analysis.ts";
 import { PackedAnalysis } from "./packed-analysis.ts";
 import { PackedProfiles } from "./packed-profiles.ts";
 import { ProfileStrategy } from "./profile-strategy.ts";
@@ -68,6 +54,8 @@ export interface BatchAnalyzerOptions {
   readonly profiles?: AccessStrategy;
   /** Calls of a function after which it is profiled; 16. */
   readonly callsBeforeProfile?: number;
+  /** Told of every error of a way to find access sets. */
+  readonly onError?: AnalysisErrorListener;
   readonly now?: () => number;
 }
 
@@ -83,13 +71,6 @@ export interface AnalyzerCounters {
   simulation: number;
 }
 
-/** A row that is no transfer, with its access set once it is known. */
-interface GeneralRow {
-  readonly row: number;
-  readonly transaction: ReturnType<typeof toExecutable>;
-  readonly accesses: AccessSet;
-}
-
 export class BatchAnalyzer {
   readonly counters: AnalyzerCounters = {
     transactions: 0,
@@ -103,17 +84,19 @@ export class BatchAnalyzer {
   readonly recipients: CodelessSet;
   private readonly profiles: AccessStrategy;
   readonly simulation: SimulationStrategy;
+  /** What ways to find access sets threw. */
+  readonly errors: AnalysisErrors;
   /** Code loaded so far, for other views of the same chain. */
   readonly codes = new CodeCache();
   private readonly options: BatchAnalyzerOptions;
   private readonly view: CommittedView;
-  private readonly strategies: readonly AccessStrategy[];
   private readonly now: () => number;
   private readonly keyScratch = new KeyScratch();
   private readonly transfers = new TransferAccesses();
   private readonly calls = new CallAccesses();
   private readonly arenas: AccessArena[] = [];
   private readonly packed: PackedAnalysis | undefined;
+  private readonly general: GeneralAnalysis;
   private sliceEndMs = 0;
 
   constructor(options: BatchAnalyzerOptions) {
@@ -123,7 +106,23 @@ export class BatchAnalyzer {
     this.view = new CommittedView({ source: options.source, codes: this.codes, now: this.now });
     this.profiles = options.profiles ?? new ProfileStrategy();
     this.simulation = new SimulationStrategy(options.engine ?? createReferenceEngine());
-    this.strategies = [declaredAccesses, this.profiles, this.simulation];
+    this.errors = new AnalysisErrors(options.onError);
+    const { errors } = this;
+    const isTurnOver = () => this.isTurnOver();
+    const yieldTurn = () => this.yieldTurn();
+    this.general = new GeneralAnalysis({
+      strategies: [declaredAccesses, this.profiles, this.simulation],
+      simulation: this.simulation,
+      view: this.view,
+      errors,
+      limits: { transaction: MAX_TRANSACTION_ACCESSES, message: MAX_MESSAGE_ACCESSES },
+      atOnce: options.simulationsAtOnce ?? 32,
+      contributed: (name) => {
+        this.counters[name]++;
+      },
+      isTurnOver,
+      yieldTurn,
+    });
     const { engine, source } = options;
     if (engine?.simulation !== undefined) {
       const { simulation } = engine;
@@ -137,8 +136,9 @@ export class BatchAnalyzer {
         source,
         view,
         now,
-        isTurnOver: () => this.isTurnOver(),
-        yieldTurn: () => this.yieldTurn(),
+        errors,
+        isTurnOver,
+        yieldTurn,
         profiled: () => {
           this.counters.profile++;
         },
@@ -152,7 +152,7 @@ export class BatchAnalyzer {
 
   /**
    * Analyses one message. Batches may be analysed side by side. Rejects when the state does not answer: then the whole
-   * message is to be analysed again.
+   * message is to be analysed again. Whatever else fails concerns single transactions (`errors`).
    */
   async analyzeBatch(
     batch: Message<typeof TxBatch>,
@@ -168,10 +168,10 @@ export class BatchAnalyzer {
     const rows = this.generalRows(draft);
     const arena = this.arenas.pop() ?? new AccessArena();
     const packed = await this.findPacked(draft, rows, arena);
-    const general = rows.filter((row) => !packed.has(row)).map((row) => this.generalRow(draft, row));
-    if (general.length > 0) await this.findAccesses(general);
+    const others = rows.filter((row) => !packed.has(row));
+    const sets = others.length === 0 ? [] : await this.general.find(draft, others, this.context());
     this.count(draft, rows.length);
-    for (const { row, accesses } of general) packed.set(row, accesses);
+    for (const [i, row] of others.entries()) packed.set(row, sets[i]!);
     const analyzed = this.finish(draft, rows, packed, term, streamSeq);
     // Everything has been copied out of it.
     arena.reset();
@@ -224,12 +224,6 @@ export class BatchAnalyzer {
     return rows;
   }
 
-  private generalRow(draft: BatchDraft, row: number): GeneralRow {
-    const sender = draft.senders.slice(row * 20, row * 20 + 20);
-    const transaction = toExecutable(decodeTransaction(bytesAt(draft.raw, row)), sender);
-    return { row, transaction, accesses: new AccessSet() };
-  }
-
   /** Access sets of the rows that need no object: from profiles, or from simulation. */
   private async findPacked(
     draft: BatchDraft,
@@ -246,61 +240,6 @@ export class BatchAnalyzer {
       else declared += count;
     }
     return found;
-  }
-
-  private async findAccesses(rows: readonly GeneralRow[]): Promise<void> {
-    await this.prefetch(rows);
-    const context = this.context();
-    const atOnce = Math.min(rows.length, this.options.simulationsAtOnce ?? 32);
-    let next = 0;
-    let declared = 0;
-    const work = async (): Promise<void> => {
-      while (next < rows.length) {
-        const mine = rows[next++]!;
-        if (this.isTurnOver()) await this.yieldTurn();
-        await this.askStrategies(mine, context);
-        const { accesses } = mine;
-        if (accesses.count > MAX_TRANSACTION_ACCESSES || declared + accesses.count > MAX_MESSAGE_ACCESSES) {
-          // Too much to foresee: it will diverge, and ends in the marked tail, which needs no declaration.
-          accesses.keepFirst(SENDER_ACCESSES);
-          this.simulation.failures++;
-        }
-        declared += accesses.count;
-      }
-    };
-    await Promise.all(Array.from({ length: atOnce }, work));
-  }
-
-  private async askStrategies({ transaction, accesses }: GeneralRow, context: BlockContext): Promise<void> {
-    // Whatever becomes of it: the sender pays, its nonce moves, and its code decides whether it may send.
-    accesses.addField(Domain.balance, transaction.sender, AccessKind.W);
-    accesses.addField(Domain.nonce, transaction.sender, AccessKind.W);
-    accesses.addField(Domain.code, transaction.sender, AccessKind.R);
-    for (const strategy of this.strategies) {
-      const knowledge = await strategy.contribute({ transaction, context, view: this.view }, accesses);
-      if (knowledge !== "none") this.counters[strategy.name]++;
-      if (knowledge === "complete") return;
-    }
-  }
-
-  /** One request per shard for what the message will certainly or probably need. */
-  private async prefetch(rows: readonly GeneralRow[]): Promise<void> {
-    const wanted = new AccessSet();
-    for (const { transaction } of rows) {
-      const { sender, to } = transaction;
-      wanted.addField(Domain.balance, sender, AccessKind.R);
-      wanted.addField(Domain.nonce, sender, AccessKind.R);
-      wanted.addField(Domain.code, sender, AccessKind.R);
-      if (to !== undefined) wanted.addField(Domain.code, to, AccessKind.R);
-      if (to !== undefined && transaction.value > 0n) wanted.addField(Domain.balance, to, AccessKind.R);
-      const expected = this.simulation.expected(transaction);
-      if (expected === undefined) continue;
-      for (let at = 0; at < expected.length; at += SLOT_KEY_BYTES) {
-        // Hashes of blocks move on with the chain.
-        if (expected[at] !== Domain.blockHash) wanted.add(expected, at, AccessKind.R);
-      }
-    }
-    await this.view.prefetch(wanted.keys, wanted.count);
   }
 
   private context(): BlockContext {

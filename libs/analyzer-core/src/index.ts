@@ -7,6 +7,12 @@
  */
 export { AccessSet } from "./access-set.ts";
 export {
+  type AnalysisErrorClass,
+  type AnalysisErrorListener,
+  AnalysisErrors,
+  type AnalysisStage,
+} from "./analysis-errors.ts";
+export {
   type AnalyzerCounters,
   BatchAnalyzer,
   type BatchAnalyzerOptions,

@@ -7,6 +7,7 @@ import { type BlockContext, type PackedSimulation, PackedState, writeBigInt } fr
 import { PackedOutcome } from "@velarium/evm-profile";
 import { AccessKind, Domain, joinKinds, SLOT_KEY_BYTES, WORD_BYTES, writeFieldKey } from "@velarium/slots";
 import { scanTransaction, TxError, TxScan } from "@velarium/tx-codec";
+import type { AnalysisErrors, AnalysisStage } from "./analysis-errors.ts";
 import type { BatchDraft } from "./batch-draft.ts";
 import type { CommittedView } from "./committed-view.ts";
 import type { AccessArena, FoundAccesses } from "./found-accesses.ts";
@@ -41,6 +42,7 @@ export interface PackedAnalysisParts {
   /** Has, and fetches, code and the hashes of blocks. */
   readonly view: CommittedView;
   readonly now: () => number;
+  readonly errors: AnalysisErrors;
   /** Told of every access set that profiles gave, and the gas of every simulation that counts. */
   readonly profiled: () => void;
   readonly simulated: (gas: number) => void;
@@ -60,6 +62,8 @@ interface Work {
   readonly found: Map<number, FoundAccesses>;
   /** Words read at this time or later serve, however old they are by then; ms. */
   readonly freshMs: number;
+  /** Profiles could not be loaded: the rest is left to simulation. */
+  lacksProfiles: boolean;
 }
 
 export class PackedAnalysis {
@@ -91,6 +95,7 @@ export class PackedAnalysis {
       hashes: [],
       found: new Map(),
       freshMs: this.parts.now() - CACHE_AGE_MS,
+      lacksProfiles: false,
     };
     let open = rows;
     this.openProfiles(work);
@@ -125,8 +130,19 @@ export class PackedAnalysis {
       if (error instanceof TxError) return Run.elsewhere;
       throw error;
     }
-    const run = this.profile(work, row, blob);
-    return run === Run.elsewhere ? this.simulate(work, row, blob, mayGuess) : run;
+    const run = this.guarded("packed-profile", () => this.profile(work, row, blob));
+    if (run !== Run.elsewhere) return run;
+    return this.guarded("packed-simulation", () => this.simulate(work, row, blob, mayGuess));
+  }
+
+  /** What fails here is not for this way: no error of one transaction may reach the others of its message. */
+  private guarded(stage: AnalysisStage, run: () => number): number {
+    try {
+      return run();
+    } catch (error) {
+      this.parts.errors.note(stage, error);
+      return Run.elsewhere;
+    }
   }
 
   private openProfiles(work: Work): void {
@@ -147,15 +163,15 @@ export class PackedAnalysis {
 
   private profile(work: Work, row: number, raw: Uint8Array): number {
     const { profiles, profiled } = this.parts;
-    if (profiles === undefined) return Run.elsewhere;
+    if (profiles === undefined || work.lacksProfiles) return Run.elsewhere;
     const outcome = profiles.run(raw, this.scan, work.draft.senders, row * 20);
     if (outcome === PackedOutcome.elsewhere) return Run.elsewhere;
     if (outcome === PackedOutcome.lacking) return Run.lacking;
-    profiled();
     const { arena } = work;
     arena.begin(profiles.most);
     profiles.emit(arena);
     work.found.set(row, arena.finish());
+    profiled();
     return Run.found;
   }
 
@@ -179,8 +195,8 @@ export class PackedAnalysis {
     if (guesses > 0) return Run.lacking;
     // What fails now may succeed behind a transaction that is under way: whoever knows both ways is to be asked.
     if (simulation.status === 0) return Run.elsewhere;
-    this.parts.simulated(simulation.gasUsed);
     work.found.set(row, this.take(work, row, blob));
+    this.parts.simulated(simulation.gasUsed);
     return Run.found;
   }
 
@@ -235,24 +251,33 @@ export class PackedAnalysis {
   }
 
   /** Asks for all that is wanted, all slots in one request. */
-  private async fetch({ wanted, codes, hashes }: Work): Promise<void> {
-    const { source, view, now, profiles } = this.parts;
-    const others: Promise<unknown>[] = [
-      profiles?.load() ?? Promise.resolve(),
-      ...codes.splice(0).map((prefix) => view.fetchCode(prefix)),
-      ...hashes.splice(0).map((key) => view.fetch(key)),
-    ];
+  private async fetch(work: Work): Promise<void> {
+    const { wanted, codes, hashes } = work;
+    const { source, view, now } = this.parts;
     const { count } = wanted;
     const keys = wanted.keys.slice(0, count * SLOT_KEY_BYTES);
     wanted.clear();
-    const words = count === 0 ? ZERO_WORD : await source.read(keys, count, -1);
-    await Promise.all(others);
+    const [words] = await Promise.all([
+      count === 0 ? ZERO_WORD : source.read(keys, count, -1),
+      this.loadProfiles(work),
+      ...codes.splice(0).map((prefix) => view.fetchCode(prefix)),
+      ...hashes.splice(0).map((key) => view.fetch(key)),
+    ]);
     const nowMs = now();
     for (let i = 0, key = 0, word = 0; i < count; i++, key += SLOT_KEY_BYTES, word += WORD_BYTES) {
       this.cache.put(keys, key, words, word, nowMs);
       if (keys[key] !== Domain.storage) continue;
       const to = guessAt(keys, key);
       for (let b = 0; b < WORD_BYTES; b++) this.guesses[to + b] = words[word + b]!;
+    }
+  }
+
+  private async loadProfiles(work: Work): Promise<void> {
+    try {
+      await this.parts.profiles?.load();
+    } catch (error) {
+      this.parts.errors.note("profile-loading", error);
+      work.lacksProfiles = true;
     }
   }
 

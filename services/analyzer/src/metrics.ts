@@ -20,12 +20,12 @@ export interface Observed {
   readonly recovery: RecoveryPool | undefined;
 }
 
-/** Everything is read when scraped; counting costs the hot path nothing. */
+/** Everything but errors is read when scraped; counting costs the hot path nothing. */
 export function defineAnalyzerMetrics(
   registry: ReturnType<typeof createMetricRegistry>,
   framer: FramerLink,
   observed: () => Observed | undefined,
-): void {
+) {
   const of = (read: (parts: Observed) => number) => () => {
     const parts = observed();
     return parts === undefined ? 0 : read(parts);
@@ -34,7 +34,13 @@ export function defineAnalyzerMetrics(
     ({ kind: "counter", name: `velarium_analyzer_${name}`, help, collect: of(read) }) as const;
   const gauge = (name: string, help: string, read: (parts: Observed) => number) =>
     ({ kind: "gauge", name: `velarium_analyzer_${name}`, help, collect: of(read) }) as const;
-  defineMetrics(registry, {
+  return defineMetrics(registry, {
+    errors: {
+      kind: "counter",
+      name: "velarium_analyzer_errors_total",
+      help: "Errors of ways to find access sets, by stage and class; the transaction was left to the next way.",
+      labels: ["stage", "error"],
+    },
     messages: counter("messages_total", "Messages analysed and sent.", (p) => p.reader.messages),
     retries: counter(
       "retries_total",

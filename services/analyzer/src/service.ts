@@ -65,7 +65,7 @@ export function createAnalyzerService(context: {
     onDrain: () => parts?.reader.resume(),
   });
   const registry = createMetricRegistry({ service: "analyzer" });
-  defineAnalyzerMetrics(registry, framer, () => parts);
+  const metrics = defineAnalyzerMetrics(registry, framer, () => parts);
   defineEngineMetrics(registry, () => engine);
 
   lifecycle.add({
@@ -124,6 +124,12 @@ export function createAnalyzerService(context: {
         engine,
         knownRecipients,
         knownRecipientsMaxAgeMs,
+        onError: (error, { stage, error: name, count }) => {
+          metrics.errors.inc({ stage, error: name });
+          // The first, the second, the fourth...: a log that a stream of bad transactions cannot fill.
+          if (Number.isInteger(Math.log2(count)))
+            log.error({ err: error, stage, count }, "an access set could not be found in this way");
+        },
       });
       const events = {
         analyze: tracedAnalysis(tracing, analyzer.analyzeBatch.bind(analyzer)),
