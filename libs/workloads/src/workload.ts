@@ -30,6 +30,15 @@ export interface WorkloadBatch {
   readonly verified: Uint8Array;
 }
 
+/** One entry per transaction. Senders and receivers are accounts by number. */
+interface Draws {
+  readonly kinds: Uint8Array;
+  readonly senders: Uint32Array;
+  readonly receivers: Uint32Array;
+  readonly amounts: Uint32Array;
+  readonly nonces: Uint32Array;
+}
+
 /** What one call to a market or token looks like, before patching. */
 const NATIVE = 0;
 const ERC20 = 1;
@@ -64,6 +73,8 @@ export class Workload {
   private readonly legacyV: readonly [number[], number[]];
   private readonly legacySuffix: number[];
   private readonly largestBytes: number;
+  /** Keeps loads that only warm the cache from being optimised away. */
+  warm = 0;
 
   constructor(given: Partial<WorkloadOptions> = {}, progress?: (done: number, total: number) => void) {
     const o = workloadOptions(given);
@@ -117,33 +128,31 @@ export class Workload {
 
   /** The next `count` transactions. Each account's nonces are consecutive from 0 over all batches. */
   nextBatch(count: number): WorkloadBatch {
-    const { random, addresses, nonces, options } = this;
+    const { options } = this;
+    const draws = this.draw(count);
+    const senders = this.senderAddresses(draws.senders);
     const blob = new Uint8Array(count * this.largestBytes);
     const ends = new Uint32Array(count);
-    const senders = new Uint8Array(count * ADDRESS_BYTES);
     let at = 0;
     for (let i = 0; i < count; i++) {
-      const kind = this.pickKind();
-      const sender = this.pick(true);
-      let receiver = this.pick(options.bothEnds);
-      if (receiver === sender) receiver = (sender + 1) % options.accounts;
-      const nonce = nonces[sender]!;
-      nonces[sender] = nonce + 1;
+      const kind = draws.kinds[i]!;
+      const sender = draws.senders[i]!;
+      const nonce = draws.nonces[i]!;
       const width = nonceWidth(nonce);
       const template = this.templates[kind]![width - 1]!;
-      const amount = SMALLEST_AMOUNT + random.below(0xff00_0000);
-      const from = sender * ADDRESS_BYTES;
-      for (let j = 0; j < ADDRESS_BYTES; j++) senders[i * ADDRESS_BYTES + j] = addresses[from + j]!;
       // The body goes where it belongs when the signature is a placeholder; a signed one is moved by a byte or two.
       const start = at;
       const size = template.body.length + (options.signed ? 0 : this.placeholderBytes());
       at = putEnvelope(blob, at, options.type, size);
       const body = at;
-      blob.set(template.body, at);
-      at += template.body.length;
+      const from = template.body;
+      for (let j = 0; j < from.length; j++) blob[at + j] = from[j]!;
+      at += from.length;
       putNonce(blob, body + template.nonceAt, nonce, width);
-      this.patch(blob, body, template, kind, sender, receiver, amount);
-      at = options.signed ? this.sign(blob, start, body, at, sender) : this.putPlaceholder(blob, at, from);
+      this.patch(blob, body, template, kind, sender, draws.receivers[i]!, draws.amounts[i]!);
+      at = options.signed
+        ? this.sign(blob, start, body, at, sender)
+        : this.putPlaceholder(blob, at, senders, i * ADDRESS_BYTES);
       ends[i] = at;
     }
     const raw = { ends, blob: blob.subarray(0, at) };
@@ -154,6 +163,41 @@ export class Workload {
       hashes: keccakBatch(raw),
       verified: new Uint8Array(count).fill(options.signed ? 0 : 1),
     };
+  }
+
+  /** What is random in the next `count` transactions, and their nonces. */
+  private draw(count: number): Draws {
+    const { random, nonces, options, addresses } = this;
+    const kinds = new Uint8Array(count);
+    const senders = new Uint32Array(count);
+    const receivers = new Uint32Array(count);
+    const amounts = new Uint32Array(count);
+    for (let i = 0; i < count; i++) {
+      kinds[i] = this.pickKind();
+      const sender = this.pick(true);
+      const receiver = this.pick(options.bothEnds);
+      senders[i] = sender;
+      receivers[i] = receiver === sender ? (sender + 1) % options.accounts : receiver;
+      amounts[i] = SMALLEST_AMOUNT + random.below(0xff00_0000);
+    }
+    // Accounts are anywhere in memory: loads with nothing between them overlap, and what follows finds the lines.
+    let warm = 0;
+    for (let i = 0; i < count; i++)
+      warm ^=
+        nonces[senders[i]!]! ^
+        addresses[senders[i]! * ADDRESS_BYTES]! ^
+        addresses[receivers[i]! * ADDRESS_BYTES]!;
+    this.warm = warm;
+    const own = new Uint32Array(count);
+    for (let i = 0; i < count; i++) own[i] = nonces[senders[i]!]!++;
+    return { kinds, senders, receivers, amounts, nonces: own };
+  }
+
+  private senderAddresses(senders: Uint32Array): Uint8Array {
+    const out = new Uint8Array(senders.length * ADDRESS_BYTES);
+    for (let i = 0; i < senders.length; i++)
+      putAddress(out, i * ADDRESS_BYTES, this.addresses, senders[i]! * ADDRESS_BYTES);
+    return out;
   }
 
   private patch(
@@ -192,13 +236,13 @@ export class Workload {
     return (this.options.type === 2 ? 1 : this.legacyV[0].length) + 33 + 1;
   }
 
-  private putPlaceholder(out: Uint8Array, to: number, sender: number): number {
+  private putPlaceholder(out: Uint8Array, to: number, senders: Uint8Array, sender: number): number {
     let at = to;
     if (this.options.type === 2) out[at++] = 0x80;
     else for (const byte of this.legacyV[0]) out[at++] = byte;
     out[at++] = 0xa0;
     for (let j = 0; j < 12; j++) out[at++] = PLACEHOLDER_MARK[j]!;
-    putAddress(out, at, this.addresses, sender);
+    putAddress(out, at, senders, sender);
     at += ADDRESS_BYTES;
     out[at++] = 1;
     return at;
