@@ -20,6 +20,18 @@ export class EntryBuffer {
     return at;
   }
 
+  /** Appends `count` entries. */
+  append(entries: Uint32Array, count: number): void {
+    const at = this.count * ENTRY_WORDS;
+    this.count += count;
+    if (this.count * ENTRY_WORDS > this.words.length) {
+      const larger = new Uint32Array(Math.max(this.words.length * 2, this.count * ENTRY_WORDS));
+      larger.set(this.words.subarray(0, at));
+      this.words = larger;
+    }
+    this.words.set(entries, at);
+  }
+
   /** Entries from `first` on as bytes, a view. */
   bytes(first: number, count: number): Uint8Array {
     return new Uint8Array(this.words.buffer, first * ENTRY_BYTES, count * ENTRY_BYTES);

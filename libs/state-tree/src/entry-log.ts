@@ -7,7 +7,6 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { crc32 } from "node:zlib";
 import { StateError } from "./errors.ts";
-import { EntryWord } from "./format.ts";
 import {
   decodeHeader,
   encodeRecord,
@@ -176,11 +175,11 @@ export class EntryLog {
   }
 
   /**
-   * Loads the values of entries `from` to `to` at `positions` (-1: none) into the processor's cache, where they are in memory:
-   * their misses are waited for together.
+   * Loads word `word` of the entries `from` to `to` at `positions` (-1: none) into the processor's cache, where they are in
+   * memory: their misses are waited for together.
    */
-  approach(positions: Float64Array, from: number, to: number): void {
-    if (this.dir !== null) this.cache.touch(positions, from, to, this.written, EntryWord.value);
+  approach(positions: Float64Array, from: number, to: number, word: number): void {
+    if (this.dir !== null) this.cache.touch(positions, from, to, this.written, word);
   }
 
   private viewResident(position: number): void {

@@ -5,7 +5,9 @@
 import { hashInto } from "@chainsafe/hashtree";
 import type { CodeFilter } from "@velarium/slots";
 import type { EntryBuffer } from "./entry-buffer.ts";
+import { EntryLocations } from "./entry-locations.ts";
 import type { EntryLog } from "./entry-log.ts";
+import type { EntryMaker } from "./entry-maker.ts";
 import { StateError } from "./errors.ts";
 import {
   COMPACT_ACTIVE,
@@ -19,51 +21,24 @@ import {
   TWIG_ENTRIES,
 } from "./format.ts";
 import { compareHashes, hashesToWords } from "./hash-words.ts";
-import type { LeafPool } from "./leaf-pool.ts";
-import { LOOK_UPS, LookUps } from "./look-ups.ts";
+import type { KeyBatch } from "./key-batch.ts";
 import { OrderedIndex } from "./ordered-index.ts";
+import { deletedBelow, numberBefore, type PartUndo } from "./part-undo.ts";
 import { hashEntries, PartitionTree } from "./partition-tree.ts";
-
-/** The changes of a block: hashes as words, keys (14 words each) and values (8 words each) by original index, and their order. */
-export interface Changes {
-  readonly height: number;
-  readonly hashes: Uint32Array;
-  readonly order: Uint32Array;
-  readonly keys: Uint32Array;
-  readonly values: Uint32Array;
-  /** Entry of each slot before the block, or -1, by original index; null when not known. */
-  readonly numbers: Float64Array | null;
-}
-
-/** What one block did to a partition, enough to take it back and to read what was before. */
-export interface PartUndo {
-  /** Number of the first entry it appended. */
-  readonly first: number;
-  /** For each appended entry the one it replaced, or -1. */
-  readonly replaced: Float64Array;
-  /** Deleted keys in order: hashes as words, and the entries they had. */
-  readonly deleted: Uint32Array;
-  readonly deletedEntries: Float64Array;
-  /** Compaction's position before the block. */
-  readonly tail: number;
-}
+import type { TreeKernel } from "./tree-kernel.ts";
 
 /** Dead twigs that are collected before the tree forgets them together; it copies its live bits for that. */
 const TRIM_TWIGS = 2;
 
-const Change = { none: 0, update: 1, insert: 2, delete: 3 } as const;
+/** Entries of the log that are copied together: their misses are waited for together. */
+const COPIES_TOGETHER = 64;
 
-let kinds = new Uint8Array(1024);
 let replacedScratch = new Float64Array(1024);
-const lookUps = new LookUps();
-/** Keeps loads from being left out. */
-const sink = { touched: 0 };
+let positions = new Float64Array(256);
 let leafHashes = new Uint8Array(0);
 let keyBlocks = new Uint8Array(0);
 let keyDigests = new Uint8Array(0);
 let keyWords = new Uint32Array(0);
-const last = new Uint32Array(8);
-const here = new Uint32Array(8);
 
 /** Hashes (as words) of the keys of `count` entries; the sentinel's is zero. The result is valid until the next call. */
 export function hashesOfEntries(entries: Uint32Array, from: number, count: number): Uint32Array {
@@ -85,189 +60,94 @@ export function hashesOfEntries(entries: Uint32Array, from: number, count: numbe
   return keyWords;
 }
 
+/** What the partitions of one store share. */
+export interface PartitionParts {
+  readonly kernel: TreeKernel;
+  readonly maker: EntryMaker;
+  readonly log: EntryLog;
+  readonly codes: CodeFilter;
+}
+
 export class Partition {
   readonly id: number;
   readonly index: OrderedIndex;
   tree = new PartitionTree();
-  /** For `LookUps`: all hashes are this partition's. */
-  private readonly self: () => OrderedIndex;
+  readonly locations = new EntryLocations();
+  private readonly maker: EntryMaker;
   private readonly log: EntryLog;
   private readonly codes: CodeFilter;
-  /** Runs of consecutive entries in the log: number and position of each run's first. */
-  private runFirst = new Float64Array(16);
-  private runPosition = new Float64Array(16);
-  private runs = 0;
   /** Nothing before this entry is active: where compaction goes on. */
   private tail = 0;
 
-  constructor(id: number, pool: LeafPool, log: EntryLog, codes: CodeFilter) {
+  constructor(id: number, { kernel, maker, log, codes }: PartitionParts) {
     this.id = id;
     this.log = log;
     this.codes = codes;
-    this.index = new OrderedIndex(pool);
-    this.self = () => this.index;
+    this.maker = maker;
+    this.index = new OrderedIndex(kernel);
   }
 
   /** Position in the log of an entry. */
   positionOf(number: number): number {
-    let low = 0;
-    let high = this.runs;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.runFirst[middle]! <= number) low = middle + 1;
-      else high = middle;
-    }
-    if (low === 0)
+    const position = this.locations.positionOf(number);
+    if (position < 0)
       throw new StateError("corrupt-log", `entry ${number} of partition ${this.id} is not in the log`);
-    return this.runPosition[low - 1]! + (number - this.runFirst[low - 1]!) * ENTRY_BYTES;
+    return position;
   }
 
-  /** Notes that entries from `first` on lie at a position of the log. */
-  addRun(first: number, position: number): void {
-    if (this.runs > 0) {
-      const expected =
-        this.runPosition[this.runs - 1]! + (first - this.runFirst[this.runs - 1]!) * ENTRY_BYTES;
-      if (expected === position) return;
-    }
-    if (this.runs === this.runFirst.length) {
-      const firsts = new Float64Array(this.runs * 2);
-      const positions = new Float64Array(this.runs * 2);
-      firsts.set(this.runFirst);
-      positions.set(this.runPosition);
-      this.runFirst = firsts;
-      this.runPosition = positions;
-    }
-    this.runFirst[this.runs] = first;
-    this.runPosition[this.runs] = position;
-    this.runs++;
-  }
-
-  get locationBytes(): number {
-    return this.runFirst.byteLength * 2;
-  }
-
-  /** Applies changes `order[from..to]`, all of this partition and sorted, appending entries to `out`. */
-  applyChanges(c: Changes, from: number, to: number, out: EntryBuffer): PartUndo {
-    const tail = this.tail;
-    const first = this.tree.count;
+  /** Applies changes `order[from..to]` of a batch with its numbers, all of this partition and sorted, appending entries to `out`. */
+  applyChanges(batch: KeyBatch, from: number, to: number, height: number, out: EntryBuffer): PartUndo {
+    const { tail, tree, maker, index } = this;
+    const first = tree.count;
     const start = out.count;
-    const deletes = this.updateIndex(c, from, to);
-    this.emitEntries(c, from, to, out, start, first);
-    const own = out.count - start;
-    for (let i = 0; i < own; i++) if (replacedScratch[i]! >= 0) this.tree.deactivate(replacedScratch[i]!);
-    for (const number of deletes.entries) this.tree.deactivate(number);
+    const deleted: number[] = [];
+    const deletedEntries: number[] = [];
+    const reshaped = maker.updateIndex(index.handle, batch, from, to);
+    if (reshaped) maker.noteChangedKeys(batch, from, to, this.codes, deleted, deletedEntries);
+    const own = maker.emit(index.handle, batch, from, to, reshaped, height, first);
+    const replaced = maker.replacedOf(own);
+    const entries = maker.entriesOf(own);
+    this.fillCopies(maker.copied(), replaced, entries);
+    if (replacedScratch.length < own * 2) replacedScratch = new Float64Array(own * 3);
+    replacedScratch.set(replaced);
+    out.append(entries, own);
+    for (let i = 0; i < own; i++) if (replacedScratch[i]! >= 0) tree.deactivate(replacedScratch[i]!);
+    for (const number of deletedEntries) tree.deactivate(number);
     this.compact(out, start, first, own);
     const appended = out.count - start;
     this.appendToTree(out.bytes(start, appended), appended);
     return {
       first,
       replaced: replacedScratch.slice(0, appended),
-      deleted: Uint32Array.from(deletes.hashes),
-      deletedEntries: Float64Array.from(deletes.entries),
+      deleted: Uint32Array.from(deleted),
+      deletedEntries: Float64Array.from(deletedEntries),
       tail,
     };
+  }
+
+  /** Completes entries that have only their next-key hash with what the entries they replace have beside it; their height stays that of the value. */
+  private fillCopies(copied: Uint32Array, replaced: Float64Array, entries: Uint32Array): void {
+    const { log } = this;
+    if (positions.length < copied.length) positions = new Float64Array(copied.length * 2);
+    for (let i = 0; i < copied.length; i++) positions[i] = this.positionOf(replaced[copied[i]!]!);
+    for (let from = 0; from < copied.length; from += COPIES_TOGETHER) {
+      const to = Math.min(copied.length, from + COPIES_TOGETHER);
+      log.approach(positions, from, to, EntryWord.key);
+      log.approach(positions, from, to, EntryWord.value);
+      for (let i = from; i < to; i++) {
+        log.view(positions[i]!);
+        const { words, at } = log;
+        const entry = copied[i]! * ENTRY_WORDS;
+        for (let j = 0; j < EntryWord.next; j++) entries[entry + j] = words[at + j]!;
+        for (let j = EntryWord.value; j < ENTRY_WORDS; j++) entries[entry + j] = words[at + j]!;
+      }
+    }
   }
 
   private appendToTree(entries: Uint8Array, count: number): void {
     if (leafHashes.length < count * HASH_BYTES) leafHashes = new Uint8Array(count * HASH_BYTES);
     hashEntries(entries, count, leafHashes);
     this.tree.append(leafHashes, count);
-  }
-
-  /** First pass: brings the index to the block's final set of keys and says what each change is. */
-  private updateIndex(c: Changes, from: number, to: number): { hashes: number[]; entries: number[] } {
-    if (kinds.length < to - from) kinds = new Uint8Array((to - from) * 2);
-    const { index } = this;
-    const hashes: number[] = [];
-    const entries: number[] = [];
-    for (let i = from; i < to; i++) {
-      const o = c.order[i]!;
-      let bits = 0;
-      for (let j = 0; j < 8; j++) bits |= c.values[o * 8 + j]!;
-      if (bits !== 0 && c.numbers !== null && c.numbers[o]! >= 0) {
-        kinds[i - from] = Change.update;
-        continue;
-      }
-      const exact = index.seek(c.hashes, o * 8);
-      let kind: number = Change.none;
-      if (bits !== 0) {
-        kind = exact ? Change.update : Change.insert;
-        if (!exact) {
-          index.insert(c.hashes, o * 8, 0);
-          this.codes.add(c.keys, o * 14);
-        }
-      } else if (exact) {
-        kind = Change.delete;
-        entries.push(index.number());
-        for (let j = 0; j < 8; j++) hashes.push(c.hashes[o * 8 + j]!);
-        index.remove();
-      }
-      kinds[i - from] = kind;
-    }
-    return { hashes, entries };
-  }
-
-  /**
-   * Second pass: appends entries in order of key, each once: changed keys, and keys whose successor changed. A
-   * predecessor sorts after whatever was emitted for an earlier change, or is the entry emitted last.
-   */
-  private emitEntries(
-    c: Changes,
-    from: number,
-    to: number,
-    out: EntryBuffer,
-    start: number,
-    first: number,
-  ): void {
-    const { index } = this;
-    const most = (to - from) * 2;
-    if (replacedScratch.length < most * 2) replacedScratch = new Float64Array(most * 2);
-    let emitted = false;
-    for (let i = from, group = from, found = from; i < to; i++) {
-      if (i === found) {
-        // The keys are what they will be: places hold.
-        group = i;
-        found = Math.min(to, i + LOOK_UPS);
-        lookUps.find(c.hashes, c.order, group, found, this.self);
-        touchChanges(c, group, found);
-      }
-      const kind = kinds[i - from]!;
-      if (kind === Change.none) continue;
-      const o = c.order[i]!;
-      lookUps.seek(i - group, index, c.hashes, o * 8);
-      if (kind !== Change.update) {
-        if (kind === Change.insert) index.stepBack();
-        index.hash(here, 0);
-        if (!emitted || compareHashes(here, 0, last, 0) !== 0) {
-          const n = out.count - start;
-          const old = index.number();
-          this.copyEntry(old, out);
-          index.nextHash(out.words, (start + n) * ENTRY_WORDS + EntryWord.next);
-          index.setNumber(first + n);
-          replacedScratch[n] = old;
-          last.set(here);
-          emitted = true;
-        }
-        if (kind === Change.delete) continue;
-        index.stepForward();
-      }
-      const n = out.count - start;
-      replacedScratch[n] = kind === Change.update ? index.number() : -1;
-      this.writeEntry(c, o, out);
-      index.setNumber(first + n);
-      for (let j = 0; j < 8; j++) last[j] = c.hashes[o * 8 + j]!;
-      emitted = true;
-    }
-  }
-
-  private writeEntry(c: Changes, o: number, out: EntryBuffer): void {
-    const at = out.next();
-    const { words } = out;
-    for (let j = 0; j < 14; j++) words[at + j] = c.keys[o * 14 + j]!;
-    this.index.nextHash(words, at + EntryWord.next);
-    for (let j = 0; j < 8; j++) words[at + EntryWord.value + j] = c.values[o * 8 + j]!;
-    words[at + EntryWord.heightLow] = c.height;
-    words[at + EntryWord.heightHigh] = c.height / 2 ** 32;
   }
 
   /** Copies an entry from the log; its height stays that of its value. */
@@ -282,11 +162,6 @@ export class Partition {
   private compact(out: EntryBuffer, start: number, first: number, own: number): void {
     const { tree, index } = this;
     this.tail = tree.nextActive(this.tail);
-    if (replacedScratch.length < own * 2) {
-      const larger = new Float64Array(own * 2);
-      larger.set(replacedScratch);
-      replacedScratch = larger;
-    }
     let moved = 0;
     while (moved < own && this.tail < first) {
       const range = first + own + moved - this.tail;
@@ -356,7 +231,7 @@ export class Partition {
     tree.restore(baseTwig, twigRoots);
     const first = tree.count;
     const count = entries.length / ENTRY_BYTES;
-    this.addRun(first, position);
+    this.locations.add(first, position);
     const words = new Uint32Array(entries.buffer, entries.byteOffset, count * ENTRY_WORDS);
     for (let from = 0; from < count; from += TWIG_ENTRIES) {
       const n = Math.min(TWIG_ENTRIES, count - from);
@@ -378,12 +253,7 @@ export class Partition {
 
   /** Forgets locations of entries before the tree's base. */
   dropLocations(): void {
-    const base = this.tree.baseTwig * TWIG_ENTRIES;
-    let dead = 0;
-    while (dead + 1 < this.runs && this.runFirst[dead + 1]! <= base) dead++;
-    this.runFirst.copyWithin(0, dead, this.runs);
-    this.runPosition.copyWithin(0, dead, this.runs);
-    this.runs -= dead;
+    this.locations.dropBefore(this.tree.baseTwig * TWIG_ENTRIES);
   }
 
   /** Takes back the newest block. */
@@ -409,7 +279,7 @@ export class Partition {
     }
     tree.truncate(undo.first, (first, n) => this.leavesOf(first, n));
     this.tail = undo.tail;
-    while (this.runs > 0 && this.runFirst[this.runs - 1]! >= undo.first) this.runs--;
+    this.locations.cut(undo.first);
   }
 
   /** Copies an entry of the log to `out[at..]`. */
@@ -432,13 +302,7 @@ export class Partition {
    * Entry of a key after the blocks before `undos` (newest block last), or -1: walks back from now, block by block.
    */
   numberAt(hashes: Uint32Array, at: number, undos: readonly PartUndo[]): number {
-    let number = this.index.seek(hashes, at) ? this.index.number() : -1;
-    for (let b = undos.length - 1; b >= 0; b--) {
-      const undo = undos[b]!;
-      if (number >= undo.first) number = undo.replaced[number - undo.first]!;
-      else if (number < 0) number = findDeleted(undo, hashes, at);
-    }
-    return number;
+    return numberBefore(undos, this.index.seek(hashes, at) ? this.index.number() : -1, hashes, at);
   }
 
   /**
@@ -449,10 +313,10 @@ export class Partition {
     const below = new Uint32Array(8);
     if (this.index.seek(hash, 0)) this.index.stepBack();
     this.index.hash(below, 0);
-    for (const { deleted, deletedEntries } of undos) {
-      const at = lowerBound(deleted, deletedEntries.length, hash, 0) - 1;
-      if (at >= 0 && compareHashes(deleted, at * 8, below, 0) > 0)
-        below.set(deleted.subarray(at * 8, at * 8 + 8));
+    for (const undo of undos) {
+      const at = deletedBelow(undo, hash, 0) - 1;
+      if (at >= 0 && compareHashes(undo.deleted, at * 8, below, 0) > 0)
+        below.set(undo.deleted.subarray(at * 8, at * 8 + 8));
     }
     return below;
   }
@@ -461,45 +325,5 @@ export class Partition {
   trim(oldest: PartUndo | undefined): void {
     const twig = Math.floor(Math.min(oldest?.tail ?? this.tail, this.tail) / TWIG_ENTRIES);
     if (twig - this.tree.baseTwig >= TRIM_TWIGS) this.tree.trim(twig);
-  }
-}
-
-/** Loads keys and values of changes `order[from..to]`, which lie in another order: only loads alone are waited for together. */
-function touchChanges(c: Changes, from: number, to: number): void {
-  const { keys, values, order } = c;
-  let sum = 0;
-  for (let i = from; i < to; i++) {
-    const o = order[i]!;
-    sum ^= keys[o * 14]! ^ keys[o * 14 + 13]! ^ values[o * 8]!;
-  }
-  sink.touched = sum;
-}
-
-/** Number of the `count` sorted hashes that sort before a hash. */
-function lowerBound(hashes: Uint32Array, count: number, hash: Uint32Array, hashAt: number): number {
-  let low = 0;
-  let high = count;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compareHashes(hashes, middle * 8, hash, hashAt) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function findDeleted(undo: PartUndo, hash: Uint32Array, hashAt: number): number {
-  const at = lowerBound(undo.deleted, undo.deletedEntries.length, hash, hashAt);
-  const found = at < undo.deletedEntries.length && compareHashes(undo.deleted, at * 8, hash, hashAt) === 0;
-  return found ? undo.deletedEntries[at]! : -1;
-}
-
-/** Refuses keys of the reserved domain and duplicates among sorted changes. */
-export function checkChanges(c: Changes, count: number): void {
-  for (let i = 0; i < count; i++) {
-    const o = c.order[i]!;
-    if ((c.keys[o * 14]! & 0xff) === RESERVED_DOMAIN)
-      throw new StateError("reserved-key", `slot keys do not start with 0x${RESERVED_DOMAIN.toString(16)}`);
-    if (i > 0 && compareHashes(c.hashes, c.order[i - 1]! * 8, c.hashes, o * 8) === 0)
-      throw new StateError("duplicate-key", "a block changes each slot at most once; a key came twice");
   }
 }

@@ -13,7 +13,8 @@ import {
 } from "./format.ts";
 import { hashesToWords } from "./hash-words.ts";
 import { hashTwo } from "./layers.ts";
-import type { Partition, PartUndo } from "./partition.ts";
+import type { PartUndo } from "./part-undo.ts";
+import type { Partition } from "./partition.ts";
 import { type PartitionTree, twigLayerOffset, twigNodes } from "./partition-tree.ts";
 import type { StateStore } from "./store.ts";
 import type { StateProof } from "./verify-proof.ts";

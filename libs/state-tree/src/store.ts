@@ -2,25 +2,16 @@
  * The state of one shard: some partitions of the chain's state, their trees, and their log. Synchronous and
  * deterministic: roots depend on the blocks only, never on caches, restarts or how partitions are spread.
  */
-import { CodeFilter, partitionOf } from "@velarium/slots";
+import { type CodeFilter, partitionOf } from "@velarium/slots";
 import { readBase, writeBase } from "./base-file.ts";
+import { ChangeBatch } from "./change-batch.ts";
 import { combinedRoot } from "./combined-root.ts";
 import { EntryBuffer } from "./entry-buffer.ts";
 import { EntryLog } from "./entry-log.ts";
 import { StateError } from "./errors.ts";
-import {
-  ENTRY_BYTES,
-  ENTRY_WORDS,
-  EntryWord,
-  HASH_BYTES,
-  KEY_BYTES,
-  TWIG_ENTRIES,
-  VALUE_BYTES,
-} from "./format.ts";
+import { ENTRY_BYTES, ENTRY_WORDS, HASH_BYTES, KEY_BYTES, TWIG_ENTRIES, VALUE_BYTES } from "./format.ts";
 import { GenesisLoader } from "./genesis.ts";
-import { hashesToWords, sortHashes } from "./hash-words.ts";
-import { KeyBatch } from "./key-batch.ts";
-import { LeafPool } from "./leaf-pool.ts";
+import { hashesToWords } from "./hash-words.ts";
 import {
   type BlockPart,
   decodeBlockMeta,
@@ -33,11 +24,12 @@ import {
   type RecordHeader,
   RecordKind,
 } from "./log-record.ts";
-import { LOOK_UPS, LookUps } from "./look-ups.ts";
 import { type Manifest, manifestOf, openManifest } from "./manifest.ts";
-import type { OrderedIndex } from "./ordered-index.ts";
-import { checkChanges, Partition, type PartUndo } from "./partition.ts";
+import type { PartUndo } from "./part-undo.ts";
+import type { Partition } from "./partition.ts";
+import { PartitionSet } from "./partition-set.ts";
 import type { AppliedBlock, BlockChanges, StateStats, StateStoreOptions } from "./store-types.ts";
+import { ValueReader } from "./value-reader.ts";
 
 /** A block that can still be taken back. */
 interface BlockUndo {
@@ -59,10 +51,9 @@ export class StateStore {
   private readonly dir: string | null;
   private readonly undoBlocks: number;
   private readonly log: EntryLog;
-  private pool = new LeafPool();
-  private codes = new CodeFilter();
-  private parts: Partition[] = [];
-  private readonly slotOfPartition: Int16Array;
+  private set!: PartitionSet;
+  private reader!: ValueReader;
+  private changing!: ChangeBatch;
   private undos: BlockUndo[] = [];
   private roots: Uint8Array;
   /** Height of the first block, whose state cannot be taken back. */
@@ -74,12 +65,6 @@ export class StateStore {
   /** Position at which the log begins, after segments were dropped. */
   private logStart = 0;
   private genesis: GenesisLoader | null = null;
-  private readonly reading = new KeyBatch();
-  private readonly lookUps = new LookUps();
-  /** Keys of the block to come, with their order: see `readForBlock`. */
-  private readonly changing = new KeyBatch();
-  private changingOrder: Uint32Array | null = null;
-  private positions = new Float64Array(256);
 
   private constructor(options: StateStoreOptions) {
     const partitions = options.partitions ?? 64;
@@ -102,10 +87,6 @@ export class StateStore {
     this.dir = options.dir;
     this.undoBlocks = Math.max(64, options.undoBlocks ?? 64);
     this.manifest = manifestOf(options.chain, partitions, owned);
-    this.slotOfPartition = new Int16Array(partitions).fill(-1);
-    owned.forEach((p, i) => {
-      this.slotOfPartition[p] = i;
-    });
     this.roots = new Uint8Array(owned.length * HASH_BYTES);
     if (options.dir !== null) openManifest(options.dir, this.manifest);
     this.log = new EntryLog(
@@ -124,7 +105,11 @@ export class StateStore {
 
   /** Every code slot that was ever written here. Another object after a rollback. */
   get codeFilter(): CodeFilter {
-    return this.codes;
+    return this.set.codes;
+  }
+
+  private get parts(): readonly Partition[] {
+    return this.set.list;
   }
 
   /** Height of the newest applied block, or -1 before genesis. */
@@ -235,26 +220,12 @@ export class StateStore {
     }
     if (height !== this.lastHeight + 1)
       throw new StateError("wrong-height", `the next block is ${this.lastHeight + 1}, got ${height}`);
-    const keys = alignedWords(block.keys, count * KEY_BYTES);
-    const order = this.orderOfChanges(keys, count, block.kept);
-    const changes = {
-      height,
-      hashes: this.changing.hashes,
-      order,
-      keys,
-      values: alignedWords(block.values, count * VALUE_BYTES),
-      numbers: block.kept === undefined ? null : this.changing.numbers,
-    };
-    checkChanges(changes, count);
-    return this.applySorted(changes, count, block.record ?? NO_RECORD);
+    const order = this.changing.take(block.keys, block.values, count, block.kept);
+    return this.applySorted(height, order, block.record ?? NO_RECORD);
   }
 
-  private applySorted(
-    changes: Parameters<Partition["applyChanges"]>[0],
-    count: number,
-    record: Uint8Array,
-  ): AppliedBlock {
-    const { parts } = this;
+  private applySorted(height: number, order: Uint32Array, record: Uint8Array): AppliedBlock {
+    const { parts, changing } = this;
     const buffer = new EntryBuffer(this.log.takeSpare());
     const logStart = this.log.end;
     const rootsBefore = this.roots.slice();
@@ -263,9 +234,8 @@ export class StateStore {
     const meta: BlockPart[] = [];
     for (let p = 0; p < parts.length; p++) {
       const part = parts[p]!;
-      let to = from;
-      while (to < count && this.partitionOfChange(changes.hashes, changes.order[to]!) === part.id) to++;
-      const undo = part.applyChanges(changes, from, to, buffer);
+      const to = changing.endBelow(order, from, ((part.id + 1) * 256) / this.partitions);
+      const undo = part.applyChanges(changing.batch, from, to, height, buffer);
       part.tree.updateRoot(this.roots, p * HASH_BYTES);
       undos.push(undo);
       meta.push({
@@ -279,14 +249,14 @@ export class StateStore {
     }
     const position = this.log.append({
       kind: RecordKind.block,
-      height: changes.height,
+      height,
       meta: encodeBlockMeta(meta),
       entries: buffer.bytes(0, buffer.count),
       payload: record,
       lent: buffer.words,
     });
-    this.finishBlock({ height: changes.height, logStart, parts: undos, roots: rootsBefore }, position);
-    return { height: changes.height, partitionRoots: this.roots.slice() };
+    this.finishBlock({ height, logStart, parts: undos, roots: rootsBefore }, position);
+    return { height, partitionRoots: this.roots.slice() };
   }
 
   /** Notes where the block's entries lie and moves the undo window on. */
@@ -295,7 +265,7 @@ export class StateStore {
     for (let p = 0; p < this.parts.length; p++) {
       at += (skips?.[p] ?? 0) * ENTRY_BYTES;
       const { first, replaced } = undo.parts[p]!;
-      if (replaced.length > 0) this.parts[p]!.addRun(first, at);
+      if (replaced.length > 0) this.parts[p]!.locations.add(first, at);
       at += replaced.length * ENTRY_BYTES;
     }
     this.recordPositions.push(undo.logStart);
@@ -329,24 +299,12 @@ export class StateStore {
    */
   getBatch(keys: Uint8Array, count: number, out: Uint8Array, height = this.lastHeight): void {
     const above = this.undoAbove(height);
-    const { reading: batch } = this;
-    const words = alignedWords(keys, count * KEY_BYTES);
-    const target = alignedTarget(out, count);
-    batch.begin(count);
-    for (let i = 0; i < count; i++) {
-      if (this.codes.isAbsent(words, i * KEY_WORDS)) clearValue(target, i * VALUE_WORDS);
-      else batch.add(words, i * KEY_WORDS, i);
-    }
-    batch.hash();
-    this.checkOwned(batch);
-    if (above === null) this.findNumbers(batch, null);
-    else
-      for (let k = 0; k < batch.count; k++) {
-        const slot = this.slotOfPartition[this.partitionOfChange(batch.hashes, k)]!;
-        batch.numbers[k] = this.parts[slot]!.numberAt(batch.hashes, k * 8, this.partUndos(above, slot));
-      }
-    this.readValues(batch, target);
-    if (target.buffer !== out.buffer) out.set(new Uint8Array(target.buffer));
+    this.reader.getBatch(
+      keys,
+      count,
+      out,
+      above === null ? null : (place: number) => this.partUndos(above, place),
+    );
   }
 
   /**
@@ -354,62 +312,7 @@ export class StateStore {
    * applied with `kept`, the indices of those that do change: their hashes and order are not worked out again.
    */
   readForBlock(keys: Uint8Array, count: number, out: Uint8Array): void {
-    const { changing: batch } = this;
-    const target = alignedTarget(out, count);
-    const order = this.orderOfChanges(alignedWords(keys, count * KEY_BYTES), count);
-    // In order of the index, neighbours share leaves.
-    this.findNumbers(batch, order);
-    this.readValues(batch, target);
-    this.changingOrder = order;
-    if (target.buffer !== out.buffer) out.set(new Uint8Array(target.buffer));
-  }
-
-  /** Entries of all keys of a batch at the newest height, -1 where there is none. */
-  private findNumbers(batch: KeyBatch, order: Uint32Array | null): void {
-    const { lookUps, indexOf } = this;
-    const { hashes, numbers, count } = batch;
-    for (let from = 0; from < count; from += LOOK_UPS) {
-      const to = Math.min(count, from + LOOK_UPS);
-      lookUps.find(hashes, order, from, to, indexOf);
-      for (let i = from; i < to; i++) {
-        const k = order === null ? i : order[i]!;
-        const index = indexOf(hashes[k * 8]!);
-        numbers[k] = lookUps.seek(i - from, index, hashes, k * 8) ? index.number() : -1;
-      }
-    }
-  }
-
-  /** Index of the partition of a hash that begins with this word. */
-  private readonly indexOf = (first: number): OrderedIndex =>
-    this.parts[this.slotOfPartition[((first >>> 24) * this.partitions) >>> 8]!]!.index;
-
-  /** Copies the values of the entries in `batch.numbers` to where the batch was asked; -1 reads as zero. */
-  private readValues(batch: KeyBatch, target: Uint32Array): void {
-    const { log, parts } = this;
-    const { numbers, hashes, indices } = batch;
-    if (this.positions.length < batch.count) this.positions = new Float64Array(batch.count * 2);
-    const { positions } = this;
-    for (let k = 0; k < batch.count; k++) {
-      const number = numbers[k]!;
-      positions[k] =
-        number < 0 ? -1 : parts[this.slotOfPartition[this.partitionOfChange(hashes, k)]!]!.positionOf(number);
-    }
-    for (let from = 0; from < batch.count; from += LOOK_UPS) {
-      const end = Math.min(batch.count, from + LOOK_UPS);
-      log.approach(positions, from, end);
-      for (let k = from; k < end; k++) {
-        const to = indices[k]! * VALUE_WORDS;
-        const position = positions[k]!;
-        if (position < 0) {
-          clearValue(target, to);
-          continue;
-        }
-        log.view(position);
-        const { words } = log;
-        const at = log.at + EntryWord.value;
-        for (let j = 0; j < VALUE_WORDS; j++) target[to + j] = words[at + j]!;
-      }
-    }
+    this.changing.read(keys, count, out);
   }
 
   /** The value of one slot; zero when absent. */
@@ -429,7 +332,7 @@ export class StateStore {
         "height-out-of-window",
         `can roll back to ${this.oldestHeight} at the earliest, asked for ${height}`,
       );
-    this.changingOrder = null;
+    this.changing.forget();
     let cut = this.log.end;
     while (this.lastHeight > height) {
       const undo = this.undos.pop()!;
@@ -533,7 +436,7 @@ export class StateStore {
     height: number,
   ): { part: Partition; slot: number; undos: PartUndo[]; log: EntryLog } {
     const partition = partitionOf(keyHash, 0, this.partitions);
-    const slot = this.slotOfPartition[partition]!;
+    const slot = this.set.places[partition]!;
     if (slot < 0) throw new StateError("not-owned", `partition ${partition} is not held here`);
     const above = this.undoAbove(height);
     return {
@@ -549,39 +452,10 @@ export class StateStore {
     return this.parts;
   }
 
-  /** Hashes the keys into `changing` and sorts them, or picks from what `readForBlock` has left there. */
-  private orderOfChanges(keys: Uint32Array, count: number, kept?: Uint32Array): Uint32Array {
-    const { changing: batch, changingOrder: order } = this;
-    this.changingOrder = null;
-    if (kept !== undefined) {
-      if (order === null || kept.length !== count || (count > 0 && kept[count - 1]! >= batch.count))
-        throw new RangeError("changes by index need the keys of a readForBlock just before");
-      return count === batch.count ? order : pick(batch, order, kept);
-    }
-    batch.begin(count);
-    for (let i = 0; i < count; i++) batch.add(keys, i * KEY_WORDS, i);
-    batch.hash();
-    this.checkOwned(batch);
-    return sortHashes(batch.hashes, count);
-  }
-
-  private partitionOfChange(hashes: Uint32Array, i: number): number {
-    return ((hashes[i * 8]! >>> 24) * this.partitions) >>> 8;
-  }
-
-  private checkOwned(batch: KeyBatch): void {
-    if (this.owned.length === this.partitions) return;
-    for (let i = 0; i < batch.count; i++) {
-      const partition = this.partitionOfChange(batch.hashes, i);
-      if (this.slotOfPartition[partition]! < 0)
-        throw new StateError("not-owned", `partition ${partition} is not held here`);
-    }
-  }
-
   private createPartitions(): void {
-    this.pool = new LeafPool();
-    this.codes = new CodeFilter();
-    this.parts = this.owned.map((p) => new Partition(p, this.pool, this.log, this.codes));
+    this.set = new PartitionSet(this.partitions, this.owned, this.log);
+    this.reader = new ValueReader(this.set, this.log);
+    this.changing = new ChangeBatch(this.set, this.reader);
   }
 
   private replayLog(): void {
@@ -601,7 +475,7 @@ export class StateStore {
       if (header.kind === RecordKind.image) {
         images++;
         const image = decodeImageMeta(meta);
-        const part = this.parts[this.slotOfPartition[image.partition]!]!;
+        const part = this.parts[this.set.places[image.partition]!]!;
         part.loadImage(
           image.baseTwig,
           image.twigRoots,
@@ -671,17 +545,15 @@ export class StateStore {
   stats(): StateStats {
     let slots = 0;
     let entries = 0;
-    let directory = 0;
     let trees = 0;
     let locations = 0;
     for (const part of this.parts) {
       slots += part.index.size - 1;
       entries += part.tree.count;
-      directory += part.index.directoryBytes;
       trees += part.tree.bytes;
-      locations += part.locationBytes;
+      locations += part.locations.bytes;
     }
-    const indexBytes = this.pool.bytes + directory;
+    const indexBytes = this.set.kernel.run.indexBytes();
     return {
       slots,
       entries,
@@ -700,41 +572,6 @@ export class StateStore {
   close(): void {
     this.log.close();
   }
-}
-
-const KEY_WORDS = KEY_BYTES / 4;
-const VALUE_WORDS = VALUE_BYTES / 4;
-
-function clearValue(words: Uint32Array, at: number): void {
-  for (let j = 0; j < VALUE_WORDS; j++) words[at + j] = 0;
-}
-
-/** Values as words in place, or words to be copied there. */
-function alignedTarget(out: Uint8Array, count: number): Uint32Array {
-  return out.byteOffset % 4 === 0
-    ? new Uint32Array(out.buffer, out.byteOffset, count * VALUE_WORDS)
-    : new Uint32Array(count * VALUE_WORDS);
-}
-
-/** Moves hashes and entries of `kept` (ascending) to the front, and gives their order. */
-function pick({ hashes, numbers }: KeyBatch, order: Uint32Array, kept: Uint32Array): Uint32Array {
-  const now = new Int32Array(order.length).fill(-1);
-  for (let i = 0; i < kept.length; i++) {
-    const k = kept[i]!;
-    now[k] = i;
-    numbers[i] = numbers[k]!;
-    for (let j = 0; j < 8; j++) hashes[i * 8 + j] = hashes[k * 8 + j]!;
-  }
-  const picked = new Uint32Array(kept.length);
-  let n = 0;
-  for (let i = 0; i < order.length; i++) if (now[order[i]!]! >= 0) picked[n++] = now[order[i]!]!;
-  return picked;
-}
-
-/** A view of the bytes as words, or an aligned copy. */
-function alignedWords(bytes: Uint8Array, length: number): Uint32Array {
-  const source = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice(0, length);
-  return new Uint32Array(source.buffer, source.byteOffset, length / 4);
 }
 
 function wordsToHashBytes(words: Uint32Array): Uint8Array {

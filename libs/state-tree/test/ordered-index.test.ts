@@ -1,8 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { compareHashes, sortHashes } from "../src/hash-words.ts";
-import { LeafPool } from "../src/leaf-pool.ts";
-import { LOOK_UPS, LookUps } from "../src/look-ups.ts";
 import { OrderedIndex } from "../src/ordered-index.ts";
+import { TreeKernel } from "../src/tree-kernel.ts";
 import { random } from "./blocks.ts";
 
 /** Hashes that differ only from word `word` on: what an attacker who grinds prefixes would make. */
@@ -20,8 +19,7 @@ function hashes(next: () => number, count: number, word: number): Uint32Array[] 
 describe("the ordered index", () => {
   it.each([0, 1, 7])("behaves like a sorted map when keys differ from word %i on", (word) => {
     const next = random(21 + word);
-    const pool = new LeafPool();
-    const index = new OrderedIndex(pool);
+    const index = new OrderedIndex(new TreeKernel());
     index.seek(new Uint32Array(8), 0);
     index.insert(new Uint32Array(8), 0, 0);
     const all = hashes(next, 6000, word);
@@ -60,54 +58,57 @@ describe("the ordered index", () => {
 
   it.each([0, 1, 7])("finds many hashes together as one by one, when keys differ from word %i on", (word) => {
     const next = random(31 + word);
-    const pool = new LeafPool();
-    const indexes = [new OrderedIndex(pool), new OrderedIndex(pool)];
+    const kernel = new TreeKernel();
+    const indexes = [new OrderedIndex(kernel), new OrderedIndex(kernel)];
+    for (let byte = 0; byte < 256; byte++) kernel.setIndexOfByte(byte, indexes[byte >>> 7]!.handle);
     const all = hashes(next, 20_000, word);
     // With words 1 and 7 all hashes of an index begin with the same word.
-    const side = (first: number): number => (word === 0 ? first >>> 31 : first & 1);
     const words = new Uint32Array(all.length * 8);
     all.forEach((h, i) => {
-      if (word > 0) h[0] = h[0]! + (i & 1);
+      if (word > 0 && i % 2 === 1) h[0] = 0xda5a5a5a;
       words.set(h, i * 8);
     });
-    const indexOf = (first: number) => indexes[side(first)]!;
+    const indexOf = (first: number) => indexes[first >>> 31]!;
     for (const index of indexes) {
       index.seek(new Uint32Array(8), 0);
       index.insert(new Uint32Array(8), 0, 0);
     }
+    // Some numbers pass 2^32.
     for (let i = 0; i < all.length; i += 2 + (i & 1)) {
       const index = indexOf(words[i * 8]!);
       index.seek(words, i * 8);
-      index.insert(words, i * 8, i);
+      index.insert(words, i * 8, i * 2 ** 20);
     }
-    const lookUps = new LookUps();
-    const order = sortHashes(words, all.length);
-    for (const by of [null, order]) {
-      for (let from = 0; from < all.length; from += LOOK_UPS) {
-        const to = Math.min(all.length, from + LOOK_UPS);
-        lookUps.find(words, by, from, to, indexOf);
-        for (let i = from; i < to; i++) {
-          const at = (by === null ? i : by[i]!) * 8;
-          const index = indexOf(words[at]!);
-          const together = [lookUps.seek(i - from, index, words, at), index.number()];
-          if (index.seek(words, at) !== together[0] || index.number() !== together[1])
-            throw new Error(`hash ${at / 8}: found ${together}, alone ${index.number()}`);
-        }
+    const count = all.length;
+    const hashesAt = kernel.run.allocate(count * 32);
+    const orderAt = kernel.run.allocate(count * 4);
+    const numbersAt = kernel.run.allocate(count * 8);
+    const placesAt = kernel.run.allocate(count * 8);
+    kernel.u32.set(words, hashesAt >>> 2);
+    kernel.u32.set(sortHashes(words, count), orderAt >>> 2);
+    for (const by of [0, orderAt]) {
+      kernel.f64.fill(-2, numbersAt >>> 3, (numbersAt >>> 3) + count);
+      kernel.run.findAll(hashesAt, by, 0, count, numbersAt, placesAt);
+      for (let i = 0; i < count; i++) {
+        const index = indexOf(words[i * 8]!);
+        const alone = index.seek(words, i * 8) ? index.number() : -1;
+        const together = kernel.f64[(numbersAt >>> 3) + i];
+        if (alone !== together) throw new Error(`hash ${i}: found ${together}, alone ${alone}`);
       }
     }
   });
 
   it("stays within 60 bytes per key under inserts in random and in rising order", () => {
     for (const sorted of [false, true]) {
-      const pool = new LeafPool();
-      const index = new OrderedIndex(pool);
+      const kernel = new TreeKernel();
+      const index = new OrderedIndex(kernel);
       const all = hashes(random(4), 200_000, 0);
       if (sorted) all.sort((a, b) => a[0]! - b[0]!);
       for (const h of all) {
         index.seek(h, 0);
         index.insert(h, 0, 1);
       }
-      expect((pool.bytes + index.directoryBytes) / all.length).toBeLessThan(60);
+      expect(kernel.run.indexBytes() / all.length).toBeLessThan(60);
     }
   });
 });
