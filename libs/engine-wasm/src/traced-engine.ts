@@ -1,6 +1,6 @@
 /**
- * Executions with a trace, on the build of the kernel that tells every step. One at a time, in a memory of their own:
- * the engine beside it knows nothing of them.
+ * Executions with a trace, on the build of the kernel that leaves one. One at a time, in a memory of their own: the engine
+ * beside it knows nothing of them.
  */
 import {
   type BlockContext,
@@ -13,13 +13,21 @@ import {
   type StateView,
   type TraceSink,
 } from "@velarium/engine";
-import { createKernel, type Kernel, KernelError, type KernelTrace } from "@velarium/evm-kernel";
+import {
+  createKernel,
+  type Kernel,
+  KernelError,
+  type KernelOptions,
+  type KernelTrace,
+} from "@velarium/evm-kernel";
 import { type Precompiles, precompilesOf } from "@velarium/precompiles";
 
 export interface TracedEngineOptions {
   readonly keepsEmptyAccounts: boolean;
   /** Runs what meets a bound of the kernel. */
   readonly reference: Engine;
+  /** As in KernelOptions: may install functions. Without it all code is interpreted, since it runs once. */
+  readonly prepare?: KernelOptions["prepare"];
 }
 
 /** Tables of one transaction: address space, most of it never touched. */
@@ -29,7 +37,7 @@ type Answer = Promise<ExecutionResult> | ExecutionResult;
 
 export class TracedEngine {
   private readonly options: TracedEngineOptions;
-  private readonly kernel: Kernel;
+  readonly kernel: Kernel;
   private readonly trace: KernelTrace & { sink: TraceSink | undefined; left: number };
   private precompiles: Precompiles | undefined;
   /** Ends when all that came before is done. */
@@ -40,7 +48,6 @@ export class TracedEngine {
     const trace: TracedEngine["trace"] = {
       sink: undefined,
       left: 0,
-      memory: false,
       write(records) {
         this.left -= records.length;
         if (this.left < 0) return false;
@@ -52,6 +59,7 @@ export class TracedEngine {
     this.kernel = createKernel({
       ...BOUNDS,
       trace,
+      ...(options.prepare === undefined ? {} : { prepare: options.prepare }),
       precompile: (id, input, gasLimit) => {
         const result = this.precompiles!.run(id, input, gasLimit);
         return result.ok ? result : undefined;
@@ -81,7 +89,6 @@ export class TracedEngine {
     this.precompiles = precompilesOf(context.rules);
     kernel.setBlock(context);
     trace.sink = options.trace;
-    trace.memory = options.trace.memory;
     trace.left = options.trace.maxBytes;
     kernel.begin(transaction, { ...options, keepsEmptyAccounts: this.options.keepsEmptyAccounts });
     for (;;) {

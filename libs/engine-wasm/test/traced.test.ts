@@ -1,20 +1,29 @@
 /** Traces of the kernel, record by record, against those made of the reference interpreter's events. */
 import { describe, expect, it } from "@jest/globals";
-import { createBlockRules, type Fork } from "@velarium/chain-rules";
+import { createBlockRules, type Fork, isAtLeast } from "@velarium/chain-rules";
 import {
   bigIntToWord,
   codeHash,
   createReferenceEngine,
   type Engine,
-  type ExecutionResult,
   MemoryState,
   type StateView,
 } from "@velarium/engine";
-import { opcodeTableOf } from "@velarium/evm-opcodes";
-import { RecordKind, type TraceEvent, traceEvents } from "@velarium/evm-trace";
+import { createCompiler } from "@velarium/evm-compiler";
+import {
+  padded,
+  RERUN_BYTES,
+  RecordKind,
+  RerunField,
+  RerunKind,
+  TraceError,
+  traceEvents,
+} from "@velarium/evm-trace";
 import { Domain, encodeCodeWord, fieldKey } from "@velarium/slots";
 import fc from "fast-check";
 import { createWasmEngine } from "../src/index.ts";
+import { TracedEngine } from "../src/traced-engine.ts";
+import { comparable, exported, type Traced, text, trace } from "./traces.ts";
 
 const address = (n: number): Uint8Array => new Uint8Array(20).fill(n);
 const [SENDER, CALLER, CALLEE, MINER] = [address(1), address(2), address(3), address(4)] as const;
@@ -25,7 +34,7 @@ const contextOf = (fork: Fork) => ({
   timestamp: 90,
   beneficiary: MINER,
   gasLimit: 30_000_000,
-  baseFee: fork === "istanbul" ? 0n : 7n,
+  baseFee: isAtLeast(fork, "london") ? 7n : 0n,
   prevRandao: new Uint8Array(32),
   difficulty: 0n,
   blobBaseFee: 1n,
@@ -58,107 +67,76 @@ class Reluctant implements StateView {
   fetchCode = (prefix: Uint8Array) => this.state.fetchCode(prefix);
 }
 
-interface Traced {
-  readonly events: TraceEvent[];
-  readonly result: ExecutionResult;
-}
-
-async function trace(
-  engine: Engine,
-  fork: Fork,
-  state: StateView,
-  input: { to: Uint8Array | undefined; data: Uint8Array; gasLimit: number },
-): Promise<Traced> {
-  const chunks: Uint8Array[] = [];
-  const result = await engine.execute(
-    contextOf(fork),
-    {
-      type: 0,
-      sender: SENDER,
-      nonce: 0n,
-      value: 3n,
-      maxFeePerGas: 10n,
-      maxPriorityFeePerGas: 10n,
-      ...input,
-    },
-    state,
-    {
-      trace: {
-        memory: true,
-        maxBytes: 1 << 26,
-        restart: () => void (chunks.length = 0),
-        write: (records) => void chunks.push(records.slice()),
-      },
-    },
-  );
-  return { events: [...traceEvents(new Uint8Array(Buffer.concat(chunks)))], result };
-}
-
-const text = (event: TraceEvent): string =>
-  JSON.stringify(event, (_, value) =>
-    typeof value === "bigint"
-      ? value.toString()
-      : value instanceof Uint8Array
-        ? Buffer.from(value).toString("hex")
-        : value,
-  );
-
-/**
- * What both tell alike. The reference calls opcodes that a fork has not INVALID, shows only bytes of memory that changed,
- * shows no STOP behind the end of code nor a REVERT without operands, and gives some failures other names.
- */
-function comparable(events: readonly TraceEvent[], fork: Fork): string[] {
-  const table = opcodeTableOf(fork);
-  return events
-    .filter((event) => event.kind !== RecordKind.memory && !isOurs(event))
-    .map((event) => {
-      if (event.kind === RecordKind.exit)
-        return text({ ...event, failure: Math.min(event.failure, 2) as 0 | 1 | 2 });
-      if (event.kind !== RecordKind.step) return text(event);
-      return text(table.opcode(event.op) === undefined ? { ...event, op: 0xfe } : event);
-    });
-}
-const isOurs = (event: TraceEvent): boolean =>
-  event.kind === RecordKind.step && (event.op === 0 || (event.op === 0xfd && event.stackHeight < 2));
-
-/** Contents of each open frame's memory, step by step, as the memory records tell them. */
-function memories(events: readonly TraceEvent[]): string[] {
-  const frames: Uint8Array[] = [];
-  const out: string[] = [];
-  let written: { depth: number; offset: number; bytes: Uint8Array }[] = [];
-  for (const event of events) {
-    if (event.kind === RecordKind.memory) {
-      written.push(event);
-      continue;
-    }
-    for (const { depth, offset, bytes } of written) frames[depth]!.set(bytes, offset);
-    written = [];
-    if (event.kind === RecordKind.enter) frames.push(new Uint8Array(1 << 14));
-    else if (event.kind === RecordKind.exit) frames.pop();
-    else if (!isOurs(event))
-      out.push(
-        Buffer.from(frames.at(-1)!.subarray(0, Math.min(event.memoryWords * 32, 1 << 14))).toString("hex"),
-      );
-  }
-  return out;
-}
-
 const reference = createReferenceEngine();
 const wasm = createWasmEngine();
+
+/** An engine that traces compiled code, initcode included. */
+function compiling(): Pick<Engine, "execute"> {
+  const engine = new TracedEngine({
+    keepsEmptyAccounts: false,
+    reference,
+    prepare: (entry, rules) => void compiler.force(entry, rules),
+  });
+  const compiler = createCompiler({ kernel: engine.kernel, background: false });
+  return {
+    execute: (context, transaction, state, options) =>
+      engine.execute(context, transaction, state, { ...options, trace: options!.trace! }),
+  };
+}
+
+interface Input {
+  readonly to: Uint8Array | undefined;
+  readonly data: Uint8Array;
+  readonly gasLimit: number;
+}
+
+const compiled = compiling();
 
 async function compare(
   fork: Fork,
   codes: readonly (readonly [Uint8Array, Uint8Array])[],
-  input: { to: Uint8Array | undefined; data: Uint8Array; gasLimit: number },
+  input: Input,
 ): Promise<Traced> {
-  const expected = await trace(reference, fork, stateOf(codes), input);
-  const actual = await trace(wasm, fork, stateOf(codes), input);
+  const tx = {
+    type: 0,
+    sender: SENDER,
+    nonce: 0n,
+    value: 3n,
+    maxFeePerGas: 10n,
+    maxPriorityFeePerGas: 10n,
+    ...input,
+  };
+  const context = contextOf(fork);
+  const expected = await trace(reference, context, tx, stateOf(codes));
+  const actual = await trace(wasm, context, tx, stateOf(codes));
   expect(comparable(actual.events, fork)).toEqual(comparable(expected.events, fork));
-  expect(memories(actual.events)).toEqual(memories(expected.events));
+  expect(exported(actual, fork)).toEqual(exported(expected, fork));
   expect(actual.result.gasUsed).toBe(expected.result.gasUsed);
-  const suspended = await trace(wasm, fork, new Reluctant(stateOf(codes)), input);
+  const suspended = await trace(wasm, context, tx, new Reluctant(stateOf(codes)));
   expect(suspended.events.map(text)).toEqual(actual.events.map(text));
+  if (isAtLeast(fork, "berlin")) {
+    const other = await trace(compiled, context, tx, new Reluctant(stateOf(codes)));
+    expect(other.events.map(text)).toEqual(actual.events.map(text));
+  }
   return actual;
+}
+
+/** Where each record to be run again stands. */
+function* recordsOf(packed: Uint8Array): Generator<{ at: number; kind: RerunKind }> {
+  const view = new DataView(packed.buffer, packed.byteOffset);
+  for (let at = 0; at < packed.length; ) {
+    const kind = packed[at] as RerunKind;
+    yield { at, kind };
+    const number = view.getUint32(at + RerunField.number, true);
+    const behind = {
+      [RerunKind.begin]: number * 32 + padded(view.getUint32(at + RerunField.inputBytes, true)),
+      [RerunKind.code]: padded(number),
+      [RerunKind.call]: 0,
+      [RerunKind.end]: padded(number),
+      [RerunKind.result]: 0,
+    };
+    at += RERUN_BYTES[kind] + behind[kind];
+  }
 }
 
 const CALLEE_CODE = hex(
@@ -184,15 +162,22 @@ describe("a trace of the kernel", () => {
     [CALLEE, CALLEE_CODE],
   ] as const;
 
-  it.each(["istanbul", "berlin", "osaka"] as const)(
-    "is the reference's in calls and creations of %s",
-    async (fork) => {
-      const input = { to: CALLER, data: hex("01"), gasLimit: 600_000 };
-      const { events } = await compare(fork, codes, input);
-      const enters = events.filter(({ kind }) => kind === RecordKind.enter);
-      expect(enters).toHaveLength(9);
-    },
-  );
+  // Before Byzantium the third call is an invalid opcode, so only what comes before it runs.
+  it.each([
+    ["chainstart", 3],
+    ["homestead", 3],
+    ["tangerineWhistle", 3],
+    ["spuriousDragon", 3],
+    ["byzantium", 9],
+    ["petersburg", 9],
+    ["istanbul", 9],
+    ["berlin", 9],
+    ["osaka", 9],
+  ] as const)("is the reference's in calls and creations of %s", async (fork, frames) => {
+    const input = { to: CALLER, data: hex("01"), gasLimit: 600_000 };
+    const { events } = await compare(fork, codes, input);
+    expect(events.filter(({ kind }) => kind === RecordKind.enter)).toHaveLength(frames);
+  });
 
   it("is the reference's in creations by a transaction", async () => {
     for (const data of ["6001600c60003960016000f300", "60ef60005360016000f3", "fe", "", "60006000fd"])
@@ -206,6 +191,7 @@ describe("a trace of the kernel", () => {
 
   it("is the reference's on random code", async () => {
     const push = fc.integer({ min: 0, max: 70 }).map((value) => [0x60, value]);
+    // Most data of memory operations is short, so most programs come far.
     const plain = fc
       .oneof(fc.integer({ min: 0x00, max: 0x1f }), fc.integer({ min: 0x30, max: 0x5f }))
       .map((op) => [op]);
@@ -225,8 +211,57 @@ describe("a trace of the kernel", () => {
     );
   });
 
+  it("is far shorter than what it stands for", async () => {
+    // 256 turns of a loop.
+    const code = hex("6000 5b 6001 01 80 610100 14 15 6002 57 00");
+    const { events, packed } = await compare("osaka", [[CALLER, code]], {
+      to: CALLER,
+      data: hex(""),
+      gasLimit: 90_000,
+    });
+    expect(events.length).toBeGreaterThan(2000);
+    expect(packed.length).toBeLessThan(600);
+    expect(() => [...traceEvents(packed, { maxSteps: 1000 })]).toThrow(/more than 1000 steps/);
+  });
+
+  it("is refused when it is cut off or contradicts its code", async () => {
+    const { packed } = await compare("osaka", codes, { to: CALLER, data: hex("01"), gasLimit: 600_000 });
+    const refused = (bytes: Uint8Array, which?: object): void => {
+      let error: unknown;
+      try {
+        for (const _ of traceEvents(bytes));
+      } catch (caught) {
+        error = caught;
+      }
+      expect({ which, refused: error instanceof TraceError }).toEqual({ which, refused: true });
+    };
+    for (let end = 8; end < packed.length; end += 8) refused(packed.subarray(0, end));
+    refused(new Uint8Array(Buffer.concat([packed, packed])));
+    const kinds = new Set<number>();
+    for (const { at, kind } of recordsOf(packed)) {
+      kinds.add(kind);
+      const other = packed.slice();
+      // An unknown fork, a code that is not named, another operation, no failure that there is.
+      other[at + (kind === RerunKind.code ? RerunField.codeNumber : RerunField.detail)]! ^= 0x20;
+      refused(other, { at, kind });
+      if (kind === RerunKind.call && other[at + RerunField.depth] === 1 && packed[at + 1] === 0xf1) {
+        const elsewhere = packed.slice();
+        elsewhere[at + RerunField.address]! ^= 1;
+        refused(elsewhere);
+      }
+      // More gas than there was, or than the code left.
+      const isLast = at + RERUN_BYTES[kind] === packed.length;
+      const isInner = kind === RerunKind.call && packed[at + RerunField.depth]! > 0;
+      if (kind !== RerunKind.result && !isInner && !isLast) continue;
+      const richer = packed.slice();
+      new DataView(richer.buffer).setUint8(at + RerunField.gas + 4, 1);
+      refused(richer, { at, kind, gas: "richer" });
+    }
+    expect([...kinds].sort()).toEqual(Object.values(RerunKind).sort());
+  });
+
   it("ends where it grows too long", async () => {
-    const endless = hex("5b600056");
+    const endless = hex("5b6000545060005600");
     const run = createWasmEngine().execute(
       contextOf("osaka"),
       {
@@ -241,7 +276,7 @@ describe("a trace of the kernel", () => {
         maxPriorityFeePerGas: 10n,
       },
       stateOf([[CALLER, endless]]),
-      { trace: { memory: false, maxBytes: 1 << 20, restart: () => {}, write: () => {} } },
+      { trace: { memory: false, maxBytes: 1 << 12, restart: () => {}, write: () => {} } },
     );
     await expect(run).rejects.toMatchObject({ code: "TRACE_LIMIT" });
   });

@@ -161,13 +161,13 @@ export interface ExecuteOptions {
 
 /** Takes the packed trace of one execution, in the format of libs/evm-trace. */
 export interface TraceSink {
-  /** Record what is written to memory as well. */
+  /** Record what is written to memory as well, where steps are told one by one. */
   readonly memory: boolean;
   /** A longer trace ends the execution with `EngineError` `TRACE_LIMIT`. */
   readonly maxBytes: number;
   /** The execution begins again: what was written is void. */
   restart(): void;
-  /** Whole records, in order, in pieces of any size; `records` is borrowed. */
+  /** Records in order, in pieces of any size; `records` is borrowed. */
   write(records: Uint8Array): void;
 }
 

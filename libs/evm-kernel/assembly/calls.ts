@@ -21,7 +21,7 @@ import {
 import { RETURNS } from "./bounds";
 import { returnBytes } from "./execution";
 import { accountGas } from "./state-operations";
-import { FAILED_FUNDS, FAILED_PRECOMPILE, traceEnter, traceExit, traceMemory } from "./tracing";
+import { FAILED_FUNDS, FAILED_PRECOMPILE, traceCall, traceCode, traceDone, traceEnd } from "./tracing";
 import { addCarry, addressMask, copy, isZero, less, saturated, sub, zero } from "./u256";
 
 const CALL: u32 = 0xf1;
@@ -139,18 +139,16 @@ export function call(frame: usize, op: u32): i32 {
   store<u32>(frame, <u32>(rest - 96), FRAME_SP);
   setReturnBytes(0);
   if (moves) given += callStipend;
-  if (tooDeep || poor) return back(frame, given, 0);
+  if (tooDeep || poor) {
+    if (TRACED) traceDone(op, frame, load<i64>(frame, FRAME_GAS) + given, 0);
+    return back(frame, given, 0);
+  }
 
   // Pushing the child overwrites nothing of the operands, but the answer does: take the value along.
   mark();
   if (TRACED) {
-    if (op == DELEGATECALL) copy(frame + FRAME_VALUE, VALUE);
-    else if (hasValue) copy(value, VALUE);
-    else zero(VALUE);
-    addressMask(to, TO);
-    const at = <usize>load<u32>(frame, FRAME_MEMORY) + (inputBytes == 0 ? 0 : <usize>inputAt);
-    const depth = load<u32>(frame, FRAME_DEPTH) + 1;
-    traceEnter(op, depth, given, remaining - (moves ? given - callStipend : given), frame + FRAME_ADDRESS, TO, VALUE, at, <usize>inputBytes);
+    const code = precompile ? 0 : traceCode(entry);
+    traceCall(op, load<u32>(frame, FRAME_DEPTH) + 1, code, given, load<i64>(frame, FRAME_GAS), to);
   }
   if (op == CALL || op == STATICCALL) {
     touch(target);
@@ -160,7 +158,7 @@ export function call(frame: usize, op: u32): i32 {
     if (op == CALL) {
       if (!transfer(self, target, value)) {
         rewind();
-        if (TRACED) traceExit(FAILED_FUNDS, load<u32>(frame, FRAME_DEPTH) + 1, given, RETURNS, 0);
+        if (TRACED) traceEnd(FAILED_FUNDS, load<u32>(frame, FRAME_DEPTH) + 1, given, RETURNS, 0);
         return back(frame, given, 0);
       }
     } else setBalance(self, self + A_BALANCE);
@@ -172,17 +170,16 @@ export function call(frame: usize, op: u32): i32 {
     if (limited) return STATUS_LIMIT;
     if (left < 0) {
       rewind();
-      if (TRACED) traceExit(FAILED_PRECOMPILE, load<u32>(frame, FRAME_DEPTH) + 1, 0, RETURNS, 0);
+      if (TRACED) traceEnd(FAILED_PRECOMPILE, load<u32>(frame, FRAME_DEPTH) + 1, 0, RETURNS, 0);
       return back(frame, 0, 0);
     }
-    if (TRACED) traceExit(0, load<u32>(frame, FRAME_DEPTH) + 1, left, RETURNS, returnBytes);
+    if (TRACED) traceEnd(0, load<u32>(frame, FRAME_DEPTH) + 1, left, RETURNS, returnBytes);
     const there = min<u64>(outputBytes, <u64>returnBytes);
     if (there > 0) memory.copy(memoryAt + <usize>outputAt, RETURNS, <usize>there);
-    if (TRACED) traceMemory(frame, <usize>outputAt, <usize>there);
     return back(frame, left, 1);
   }
   if (entry == NO_CODE) {
-    if (TRACED) traceExit(0, load<u32>(frame, FRAME_DEPTH) + 1, given, RETURNS, 0);
+    if (TRACED) traceEnd(0, load<u32>(frame, FRAME_DEPTH) + 1, given, RETURNS, 0);
     return back(frame, given, 1);
   }
 

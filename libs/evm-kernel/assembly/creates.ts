@@ -19,14 +19,15 @@ import { putAddress } from "./misses";
 import { A_BALANCE, A_CODE, A_NONCE, CREATED, NEW } from "./records";
 import { berlin, eip158, initcodeLimit, initcodeWordGas, shanghai, tangerine } from "./rules";
 import { staticGas } from "./state-operations";
-import { FAILED_COLLISION, FAILED_FUNDS, nextDepth, traceEnter, traceExit } from "./tracing";
+import {
+  FAILED_COLLISION, FAILED_FUNDS, nextDepth, TRACE_INITCODE, TRACE_NO_CODE, traceCall, traceDone, traceEnd,
+} from "./tracing";
 import { copy, isZero, less, reverse, saturated } from "./u256";
 
 const CREATE2: u32 = 0xf5;
 const PREIMAGE = memory.data(96, 64);
 const HASH = memory.data(32, 64);
 const VALUE = memory.data(32, 64);
-const TRACED_SELF = memory.data(32, 64);
 const TRACED_CREATED = memory.data(32, 64);
 
 /** Account whose address is the last 20 bytes of the digest at HASH. */
@@ -79,18 +80,15 @@ export function collides(account: usize): i32 {
   return i32(!isCodeless(account) || (load<u8>(account, A_CODE) & 2) != 0);
 }
 
-/** Tells a trace that a creation begins; `callerGas` is what the creator keeps. */
-export function traceCreation(
-  op: u32, account: usize, creator: usize, value: usize, initcode: usize, size: usize, gas: i64, callerGas: i64,
-): void {
-  addressWord(creator, TRACED_SELF);
+/** Tells a trace that a creation begins, from `size` bytes of initcode; `callerGas` is what the creator keeps. */
+export function traceCreation(op: u32, account: usize, size: usize, gas: i64, callerGas: i64): void {
   addressWord(account, TRACED_CREATED);
-  traceEnter(op, nextDepth(), gas, callerGas, TRACED_SELF, TRACED_CREATED, value, initcode, size);
+  traceCall(op, nextDepth(), size == 0 ? TRACE_NO_CODE : TRACE_INITCODE, gas, callerGas, TRACED_CREATED);
 }
 
 /** Tells a trace that it ended because the account is there. */
 export function traceCollision(): void {
-  traceExit(FAILED_COLLISION, nextDepth(), 0, PREIMAGE, 0);
+  traceEnd(FAILED_COLLISION, nextDepth(), 0, PREIMAGE, 0);
 }
 
 /** Makes the account: after the mark, value still to come. */
@@ -113,11 +111,11 @@ export function beginCreation(
   bear(account);
   if (moves && !transfer(creator, account, VALUE)) {
     rewind();
-    if (TRACED) traceExit(FAILED_FUNDS, nextDepth(), gas, initcode, 0);
+    if (TRACED) traceEnd(FAILED_FUNDS, nextDepth(), gas, initcode, 0);
     return 2;
   }
   if (size == 0) {
-    if (TRACED) traceExit(0, nextDepth(), gas, initcode, 0);
+    if (TRACED) traceEnd(0, nextDepth(), gas, initcode, 0);
     return 1;
   }
   const entry = addInitcode(initcode, size);
@@ -188,14 +186,13 @@ export function create(frame: usize, op: u32): i32 {
   store<u32>(frame, load<u32>(frame, FRAME_PC) + 1, FRAME_PC);
   store<u32>(frame, <u32>lowest, FRAME_SP);
   setReturnBytes(0);
-  if (fails) return back(frame, given, 0);
+  if (fails) {
+    if (TRACED) traceDone(op, frame, remaining, 0);
+    return back(frame, given, 0);
+  }
   if (berlin) warm(account);
   setNonce(self, load<u64>(self, A_NONCE) + 1);
-  if (TRACED)
-    traceCreation(
-      op, account, self, value, <usize>load<u32>(frame, FRAME_MEMORY) + <usize>offset, <usize>size, given,
-      remaining - given,
-    );
+  if (TRACED) traceCreation(op, account, <usize>size, given, remaining - given);
   if (collision > 0) {
     if (TRACED) traceCollision();
     return back(frame, 0, 0);

@@ -19,7 +19,7 @@ import { move } from "./moves";
 import { A_CODE } from "./records";
 import { codeDepositGas, codeLimit, homestead, london, rulesEpoch } from "./rules";
 import { incarnationOf } from "./accounts";
-import { failureOf, traceExit, traceMemory } from "./tracing";
+import { failureOf, traceEnd } from "./tracing";
 import { small, zero } from "./u256";
 
 /** The host wants to see codes before they run, to install functions for them. */
@@ -149,11 +149,9 @@ function deposit(ending: usize, status: i32): i32 {
 }
 
 /** Tells a trace how the frame ended. `returned`: a creation that had returned its code. */
-function traceEnd(ending: usize, status: i32, gas: i64, returned: bool): void {
+function traceFrameEnd(ending: usize, status: i32, gas: i64, returned: bool): void {
   const refused = endedBytes > <usize>codeLimit || load<i64>(ending, FRAME_GAS) >= codeDepositGas * <i64>endedBytes;
-  const failure = failureOf(ending, status, returned, refused);
-  const output = status == STATUS_RETURN || status == STATUS_REVERT || (returned && status == STATUS_STOP) ? endedBytes : 0;
-  traceExit(failure, load<u32>(ending, FRAME_DEPTH), gas, endedAt, output);
+  traceEnd(failureOf(status, returned, refused), load<u32>(ending, FRAME_DEPTH), gas, endedAt, 0);
 }
 
 /** Ends the current frame with STOP, RETURN, REVERT or HALT. */
@@ -166,7 +164,7 @@ export function endFrame(result: i32): void {
   const gas = status == STATUS_HALT ? 0 : load<i64>(ending, FRAME_GAS);
   const entry = <usize>load<u32>(ending, FRAME_ENTRY);
   store<u64>(entry, load<u64>(entry, CODE_GAS) + <u64>(load<i64>(ending, FRAME_GAS_GIVEN) - gas), CODE_GAS);
-  if (TRACED) traceEnd(ending, status, gas, creates && result == STATUS_RETURN);
+  if (TRACED) traceFrameEnd(ending, status, gas, creates && result == STATUS_RETURN);
   if (!succeeded) {
     undo(load<u32>(ending, FRAME_JOURNAL));
     setLogsEnd(load<u32>(ending, FRAME_LOGS));
@@ -199,6 +197,5 @@ export function endFrame(result: i32): void {
   const there = min<u32>(wanted, <u32>returnBytes);
   if (there > 0)
     move(<usize>load<u32>(parent, FRAME_MEMORY) + <usize>load<u32>(ending, FRAME_OUT), RETURNS, there);
-  if (TRACED) traceMemory(parent, load<u32>(ending, FRAME_OUT), there);
 }
 

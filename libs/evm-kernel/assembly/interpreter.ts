@@ -17,11 +17,10 @@ import {
   BLOCK_BASE_FEE, BLOCK_BLOB_BASE_FEE, BLOCK_CHAIN_ID, BLOCK_COINBASE, BLOCK_GAS_LIMIT, BLOCK_GAS_PRICE, BLOCK_NUMBER,
   BLOCK_ORIGIN, BLOCK_RANDAO, BLOCK_TIMESTAMP, FRAME_ADDRESS, FRAME_CALLER, FRAME_CODE, FRAME_CODE_BYTES, FRAME_GAS,
   FRAME_INPUT_BYTES, FRAME_MEMORY, FRAME_MEMORY_BYTES, FRAME_PC, FRAME_RESUME, FRAME_SECTIONS, FRAME_SP, FRAME_STACK,
-  FRAME_VALUE, OPFLAG_INVALID, OPFLAG_SUSPENDS, OP_FLAGS, OP_GAS, OP_INPUTS, OP_OUTPUTS, STATUS_HALT, STATUS_LIMIT, STATUS_OPERATION, STATUS_RETURN, STATUS_REVERT, STATUS_STOP,
+  FRAME_VALUE, OPFLAG_INVALID, OP_FLAGS, STATUS_HALT, STATUS_OPERATION, STATUS_RETURN, STATUS_REVERT, STATUS_STOP,
 } from "./layout";
 import { OPCODES } from "./bounds";
-import { isTraceFull, stepHead, traceFlush, traceMemory, traceStep } from "./tracing";
-import { limited, returnBytes } from "./execution";
+import { returnBytes } from "./execution";
 import {
   add, addmod, byteAt, clz256, copy, div, equals, isZero, less, lessSigned, mod, mul, mulmod, reverse, saturated, sar,
   sdiv, shl, shr, signextend, small, smod, sub, zero,
@@ -49,8 +48,6 @@ export function interpret(frame: usize): i32 {
   let sp = <usize>load<u32>(frame, FRAME_SP);
   let gas = load<i64>(frame, FRAME_GAS);
   let room = wordRoom(load<u32>(frame, FRAME_MEMORY_BYTES));
-  const opcodes = OPCODES;
-  const head = TRACED ? stepHead(frame) : 0;
   // An operation that suspended belongs to a section that is paid and checked.
   let resumes = load<u32>(frame, FRAME_RESUME) != 0;
   store<u32>(frame, 0, FRAME_RESUME);
@@ -63,9 +60,7 @@ export function interpret(frame: usize): i32 {
     resumes = true;
   }
   while (true) {
-    if (TRACED) {
-      // A trace shows every step, so each pays and is checked for itself.
-    } else if (resumes) resumes = false;
+    if (resumes) resumes = false;
     else {
       const pc = ip - code;
       const chunk = sections + ((pc >> 6) << 4);
@@ -77,27 +72,6 @@ export function interpret(frame: usize): i32 {
       if (load<u8>(ip) == 0x5b) ip++;
     }
     while (true) {
-      if (TRACED) {
-        if (resumes) resumes = false;
-        else {
-          const op = <u32>load<u8>(ip);
-          const height = <u32>((sp - stack) >> 5);
-          if (isTraceFull()) {
-            traceFlush();
-            if (limited) return STATUS_LIMIT;
-          }
-          traceStep(frame, head, op, ip - code, sp, height, gas);
-          const info = opcodes + (<usize>op << 3);
-          const left = <i32>height - <i32>load<u8>(info, OP_INPUTS);
-          if (left < 0 || left + <i32>load<u8>(info, OP_OUTPUTS) > 1024) return STATUS_HALT;
-          const flags = <u32>load<u8>(info, OP_FLAGS);
-          if (flags & (OPFLAG_INVALID | OPFLAG_SUSPENDS)) {
-            if (flags & OPFLAG_INVALID) return STATUS_HALT;
-            // What may suspend pays all of its gas itself.
-          } else gas -= <i64>load<u16>(info, OP_GAS);
-          if (gas < 0) return STATUS_HALT;
-        }
-      }
       switch (<u32>load<u8>(ip)) {
         case 0x00:
           store<i64>(frame, gas, FRAME_GAS);
@@ -294,7 +268,6 @@ export function interpret(frame: usize): i32 {
         case 0x37: // CALLDATACOPY
           gas = calldatacopy(frame, sp - 32, sp - 64, sp - 96, gas);
           if (gas < 0) return <i32>-gas;
-          if (TRACED) traceCopy(frame, sp);
           room = wordRoom(load<u32>(frame, FRAME_MEMORY_BYTES));
           sp -= 96;
           ip++;
@@ -307,7 +280,6 @@ export function interpret(frame: usize): i32 {
         case 0x39: // CODECOPY
           gas = codecopy(frame, sp - 32, sp - 64, sp - 96, gas);
           if (gas < 0) return <i32>-gas;
-          if (TRACED) traceCopy(frame, sp);
           room = wordRoom(load<u32>(frame, FRAME_MEMORY_BYTES));
           sp -= 96;
           ip++;
@@ -335,7 +307,6 @@ export function interpret(frame: usize): i32 {
           if (isUndefined(0x3e)) return STATUS_HALT;
           gas = returndatacopy(frame, sp - 32, sp - 64, sp - 96, gas);
           if (gas < 0) return <i32>-gas;
-          if (TRACED) traceCopy(frame, sp);
           room = wordRoom(load<u32>(frame, FRAME_MEMORY_BYTES));
           sp -= 96;
           ip++;
@@ -442,7 +413,6 @@ export function interpret(frame: usize): i32 {
             room = wordRoom(load<u32>(frame, FRAME_MEMORY_BYTES));
           }
           reverse(sp - 64, mem + <usize>offset);
-          if (TRACED) traceMemory(frame, <usize>offset, 32);
           sp -= 64;
           ip++;
           continue;
@@ -454,7 +424,6 @@ export function interpret(frame: usize): i32 {
           if (gas < 0) return <i32>-gas;
           room = wordRoom(load<u32>(frame, FRAME_MEMORY_BYTES));
           store<u8>(mem + <usize>offset, load<u8>(sp - 64));
-          if (TRACED) traceMemory(frame, <usize>offset, 1);
           sp -= 64;
           ip++;
           continue;
@@ -514,10 +483,6 @@ export function interpret(frame: usize): i32 {
           ip++;
           break;
         case 0x5b: // JUMPDEST, fallen into
-          if (TRACED) {
-            ip++;
-            continue;
-          }
           break;
         case 0x5c: // TLOAD
           if (isUndefined(0x5c)) return STATUS_HALT;
@@ -537,7 +502,6 @@ export function interpret(frame: usize): i32 {
           if (isUndefined(0x5e)) return STATUS_HALT;
           gas = mcopy(frame, sp - 32, sp - 64, sp - 96, gas);
           if (gas < 0) return <i32>-gas;
-          if (TRACED) traceCopy(frame, sp);
           room = wordRoom(load<u32>(frame, FRAME_MEMORY_BYTES));
           sp -= 96;
           ip++;
@@ -1004,12 +968,6 @@ export function interpret(frame: usize): i32 {
       break;
     }
   }
-}
-
-/** Offset and size of a copy are its first and third operand. */
-function traceCopy(frame: usize, sp: usize): void {
-  const size = saturated(sp - 96);
-  if (size != 0) traceMemory(frame, <usize>saturated(sp - 32), <usize>size);
 }
 
 @inline

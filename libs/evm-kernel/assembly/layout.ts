@@ -8,7 +8,7 @@
  * Raised with every change of this file, and of what exported functions take or give: a host refuses a kernel that was
  * built from other sources than its own.
  */
-export const INTERFACE = 2;
+export const INTERFACE = 3;
 
 // ---- Status of a frame: what `interpret` and compiled functions return -------------------------------------------
 /** Ends with success and no return data. */
@@ -196,6 +196,8 @@ export const CODE_GAS = 64; // u64, gas used by frames, callees included
 export const CODE_HASH_WORD = 72; // word: the hash as a number
 export const CODE_NEXT = 104; // u32, next entry in order of arrival
 export const CODE_INTERPRETED = 112; // u64, frames that were interpreted
+export const CODE_TRACE = 120; // u32, trace that the code is in, and its number there; written by the traced build
+export const CODE_TRACE_NUMBER = 124; // u32
 export const CODE_ENTRY_BYTES = 128;
 export const CODEFLAG_DELEGATION = 1; // 0xef0100 and an address (EIP-7702)
 /** Zero bytes behind every code, so that a truncated PUSH and running off the end need no check. */

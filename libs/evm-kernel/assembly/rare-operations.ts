@@ -15,7 +15,7 @@ import {
   berlin, cancun, coldAccountGas, eip158, selfdestructNewAccountGas, selfdestructRefund, tangerine,
 } from "./rules";
 import { accountGas, staticGas } from "./state-operations";
-import { traceMemory } from "./tracing";
+import { traceCode, traceDone } from "./tracing";
 import { add, isZero, saturated, zero } from "./u256";
 
 const WORD = memory.data(32, 64);
@@ -42,7 +42,7 @@ export function extcodecopy(frame: usize): i32 {
   grow(frame, end);
   if (limited) return STATUS_LIMIT;
   if (size != 0) copyCode(frame, <usize>load<u32>(entry, CODE_AT), load<u32>(entry, CODE_BYTES), to, from, size);
-  if (TRACED) if (size != 0) traceMemory(frame, <usize>to, <usize>size);
+  if (TRACED) traceDone(0x3c, frame, gas, size == 0 ? 0 : traceCode(entry));
   store<i64>(frame, gas, FRAME_GAS);
   store<u32>(frame, load<u32>(frame, FRAME_PC) + 1, FRAME_PC);
   store<u32>(frame, <u32>(sp - 128), FRAME_SP);

@@ -19,6 +19,7 @@ import {
   sstoreRestoreZeroRefund, sstoreScheme, sstoreSentry, sstoreSetGas, warmAccountGas, warmSlotGas,
 } from "./rules";
 import { isSlotWarm, knowSlot, setSlot, slotOf, storageSlot, transientSlot, warmSlot } from "./slots";
+import { traceDone, traceResult } from "./tracing";
 import { copy, equals, isZero, reverse, saturated, small, zero } from "./u256";
 
 export const OUT_OF_GAS: i64 = -3;
@@ -43,6 +44,7 @@ export function sload(frame: usize, key: usize, out: usize, gas: i64): i64 {
   if (learned) return LEARNED;
   if (cold) warmSlot(slot);
   copy(slot + S_VALUE, out);
+  if (TRACED) return traceResult(0x54, frame, gas, out);
   return gas;
 }
 
@@ -90,6 +92,7 @@ export function sstore(frame: usize, key: usize, value: usize, gas: i64): i64 {
   }
   if (cold) warmSlot(slot);
   setSlot(slot, value);
+  if (TRACED) return traceDone(0x55, frame, gas, 0);
   return gas;
 }
 
@@ -120,6 +123,7 @@ export function balance(frame: usize, address: usize, out: usize, gas: i64): i64
   if (learned) return LEARNED;
   if (berlin) warm(account);
   copy(account + A_BALANCE, out);
+  if (TRACED) return traceResult(0x31, frame, gas, out);
   return gas;
 }
 
@@ -130,6 +134,7 @@ export function selfbalance(frame: usize, out: usize, gas: i64): i64 {
   if (!knowBalance(account)) return MISSING;
   if (learned) return LEARNED;
   copy(account + A_BALANCE, out);
+  if (TRACED) return traceResult(0x47, frame, gas, out);
   return gas;
 }
 
@@ -142,6 +147,7 @@ export function extcodesize(frame: usize, address: usize, out: usize, gas: i64):
   if (learned) return LEARNED;
   if (berlin) warm(account);
   small(out, load<u32>(entry, CODE_BYTES));
+  if (TRACED) return traceResult(0x3b, frame, gas, out);
   return gas;
 }
 
@@ -157,6 +163,7 @@ export function extcodehash(frame: usize, address: usize, out: usize, gas: i64):
   if (berlin) warm(account);
   if (empty > 0) zero(out);
   else copy((isCodeless(account) ? NO_CODE : entry) + CODE_HASH_WORD, out);
+  if (TRACED) return traceResult(0x3f, frame, gas, out);
   return gas;
 }
 
@@ -169,6 +176,7 @@ export function blockhash(frame: usize, number: usize, out: usize, gas: i64): i6
   const current = load<u64>(BLOCK, BLOCK_NUMBER);
   if (wanted >= current || current - wanted > 256) {
     zero(out);
+    if (TRACED) return traceResult(0x40, frame, gas, out);
     return gas;
   }
   small(NUMBER, wanted);
@@ -186,11 +194,12 @@ export function blockhash(frame: usize, number: usize, out: usize, gas: i64): i6
   }
   if (learned) return LEARNED;
   copy(slot + S_VALUE, out);
+  if (TRACED) return traceResult(0x40, frame, gas, out);
   return gas;
 }
 
 /** Where blob hashes start in the transaction. Set when it begins. */
-let blobHashes: usize = 0;
+export let blobHashes: usize = 0;
 export function setBlobHashes(at: usize): void {
   blobHashes = at;
 }

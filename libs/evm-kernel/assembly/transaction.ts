@@ -31,7 +31,9 @@ import {
 import { settle } from "./settlement";
 import { setBlobHashes } from "./state-operations";
 import { slotOf } from "./slots";
-import { FAILED_FUNDS, FAILED_PRECOMPILE, traceEnter, traceExit, traceFlush } from "./tracing";
+import {
+  FAILED_FUNDS, FAILED_PRECOMPILE, traceBegin, traceCall, traceCode, traceEnd, traceFlush,
+} from "./tracing";
 import { add, addCarry, copy, isZero, less, mulSmall, reverse, sub } from "./u256";
 
 export const PHASE_START: u32 = 0;
@@ -375,9 +377,13 @@ function launchCreation(gas: i64): i32 {
   if (berlin) warmAlways(account);
   setPhase(PHASE_SETTLE);
   setReturnBytes(0);
-  if (TRACED) traceCreation(0xf0, account, creator, VALUE, dataAt(), <usize>load<u32>(INPUT, TX_DATA_BYTES), gas, 0);
+  if (TRACED) {
+    const size = <usize>load<u32>(INPUT, TX_DATA_BYTES);
+    traceBegin(VALUE, dataAt(), size, false);
+    traceCreation(0xf0, account, size, gas, 0);
+  }
   if (poor) {
-    if (TRACED) traceExit(FAILED_FUNDS, 0, gas, INPUT, 0);
+    if (TRACED) traceEnd(FAILED_FUNDS, 0, gas, INPUT, 0);
     return finish(STATUS_REVERT, gas);
   }
   if (collision > 0) {
@@ -439,10 +445,11 @@ function launchCall(gas: i64): i32 {
   mark();
   if (TRACED) {
     addressAt(to, A);
-    traceEnter(0xf1, 0, gas, 0, BLOCK + BLOCK_ORIGIN, A, VALUE, dataAt(), <usize>load<u32>(INPUT, TX_DATA_BYTES));
+    traceBegin(VALUE, dataAt(), <usize>load<u32>(INPUT, TX_DATA_BYTES), (flags & TXFLAG_STATIC) != 0);
+    traceCall(0xf1, 0, precompile ? 0 : traceCode(entry), gas, 0, A);
   }
   if (moves && less(from + A_BALANCE, VALUE)) {
-    if (TRACED) traceExit(FAILED_FUNDS, 0, gas, INPUT, 0);
+    if (TRACED) traceEnd(FAILED_FUNDS, 0, gas, INPUT, 0);
     return finish(STATUS_REVERT, gas);
   }
   touch(account);
@@ -454,7 +461,7 @@ function launchCall(gas: i64): i32 {
       addDelta(account, VALUE);
     } else if (!transfer(from, account, VALUE)) {
       rewind();
-      if (TRACED) traceExit(FAILED_FUNDS, 0, gas, INPUT, 0);
+      if (TRACED) traceEnd(FAILED_FUNDS, 0, gas, INPUT, 0);
       return finish(STATUS_REVERT, gas);
     }
   }
@@ -463,15 +470,15 @@ function launchCall(gas: i64): i32 {
     const left = runPrecompile(<i32>low, dataAt(), size, gas);
     if (limited) return STATUS_LIMIT;
     if (TRACED) {
-      if (left >= 0) traceExit(0, 0, left, RETURNS, returnBytes);
-      else traceExit(FAILED_PRECOMPILE, 0, 0, RETURNS, 0);
+      if (left >= 0) traceEnd(0, 0, left, RETURNS, returnBytes);
+      else traceEnd(FAILED_PRECOMPILE, 0, 0, RETURNS, 0);
     }
     if (left >= 0) return finish(STATUS_STOP, left);
     rewind();
     return finish(STATUS_HALT, 0);
   }
   if (entry == NO_CODE) {
-    if (TRACED) traceExit(0, 0, gas, RETURNS, 0);
+    if (TRACED) traceEnd(0, 0, gas, RETURNS, 0);
     return finish(STATUS_STOP, gas);
   }
   const child = pushFrame(entry, 0, flags & TXFLAG_STATIC ? FLAG_STATIC : 0, account, dataAt(), size, gas, 0);

@@ -191,7 +191,7 @@ class WasmKernel implements Kernel {
   private open(bytes: number): void {
     this.makeRoom(bytes);
     this.exports.begin();
-    if (this.options.trace !== undefined) this.exports.startTrace(this.options.trace.memory);
+    if (this.options.trace !== undefined) this.exports.startTrace();
   }
 
   get isCrowded(): boolean {

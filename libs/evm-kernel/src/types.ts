@@ -23,11 +23,9 @@ export type PrecompileHost = (
 /** What an absent slot means: `suspend` asks the host, `zero` takes it for zero (resident state). */
 export type MissPolicy = "suspend" | "zero";
 
-/** Takes the trace of every execution (format: libs/evm-trace), whole records in order. */
+/** Takes the trace of every execution (format: libs/evm-trace), in order. */
 export interface KernelTrace {
-  /** Record what is written to memory as well. */
-  memory: boolean;
-  /** `records` is a view, valid during the call. False when no more is taken: the run then ends with `limit`. */
+  /** Pieces of any size, codes and long data on their own. `records` is a view, valid during the call. False when no more is taken: the run then ends with `limit`. */
   write(records: Uint8Array): boolean;
 }
 
@@ -51,7 +49,7 @@ export interface KernelOptions {
    * `install` a function for the entry. How the engine that compiles everything sees initcode. Absent: not called.
    */
   readonly prepare?: (entry: number, rules: BlockRules) => void;
-  /** Traces executions, interpreted all of them; each starts a trace. Absent: no trace, at no cost. */
+  /** Traces executions, compiled or interpreted; each starts a trace. Absent: no trace, at no cost. */
   readonly trace?: KernelTrace;
   /** Secret of the hash tables; random by default. */
   readonly seed?: Uint8Array;

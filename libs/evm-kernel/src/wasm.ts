@@ -76,7 +76,7 @@ export interface KernelExports {
   isTemporary(entry: number): number;
   setPrepares(wanted: boolean): void;
   precompileOutput(size: number): void;
-  startTrace(withMemory: boolean): number;
+  startTrace(): number;
   block(): number;
   result(): number;
   missAt(): number;
@@ -86,7 +86,7 @@ export interface KernelExports {
   scratch(): number;
 }
 
-/** The kernel, and the same with every step told to the host's `trace`. */
+/** The kernel, and the same with a trace told to the host's `trace`. */
 const KERNELS = {
   plain: new URL("../build/kernel.wasm", import.meta.url),
   traced: new URL("../build/kernel-traced.wasm", import.meta.url),

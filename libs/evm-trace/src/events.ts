@@ -1,6 +1,8 @@
-/** Packed records as objects, one at a time. */
+/** Packed records as objects, one at a time; those of an execution to be run again as if it had been told. */
 import { TraceError } from "./error.ts";
-import { type Failure, Field, padded, RECORD_BYTES, RecordKind } from "./layout.ts";
+import { type Failure, Field, padded, RECORD_BYTES, RecordKind, RerunKind } from "./layout.ts";
+import { RerunRecords } from "./rerun/records.ts";
+import { rerun } from "./rerun/rerun.ts";
 
 export interface StepEvent {
   readonly kind: typeof RecordKind.step;
@@ -49,8 +51,20 @@ export interface MemoryEvent {
 
 export type TraceEvent = StepEvent | EnterEvent | ExitEvent | MemoryEvent;
 
-/** Reads records in order. Byte columns borrow from `trace`. @throws TraceError `format` */
-export function* traceEvents(trace: Uint8Array): Generator<TraceEvent> {
+export interface TraceReadOptions {
+  /** Steps at most, which also bounds the work of running an execution again. Default 4 million: some seconds. */
+  readonly maxSteps?: number;
+}
+
+export const DEFAULT_MAX_STEPS = 2 ** 22;
+
+/** Events in order. Byte columns may borrow from `trace`. @throws TraceError `format`, `limit` */
+export function traceEvents(trace: Uint8Array, options: TraceReadOptions = {}): Generator<TraceEvent> {
+  if (trace[0] !== RerunKind.begin) return toldEvents(trace);
+  return rerun(new RerunRecords(trace, 0), options.maxSteps ?? DEFAULT_MAX_STEPS);
+}
+
+function* toldEvents(trace: Uint8Array): Generator<TraceEvent> {
   const view = new DataView(trace.buffer, trace.byteOffset, trace.byteLength);
   for (let at = 0; at < trace.length; ) {
     if (at + RECORD_BYTES > trace.length) throw cutOff(at);

@@ -93,7 +93,7 @@ export const analyzerOptions = defineOptions({
     type: count,
     default: 256 * 1024 * 1024,
     unit: "bytes",
-    doc: "Longest packed trace of a transaction, 64 bytes a step; longer ones are refused.",
+    doc: "Longest packed trace of a transaction; longer ones are refused.",
   },
   dialTimeoutMs: {
     type: count,

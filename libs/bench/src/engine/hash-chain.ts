@@ -32,7 +32,7 @@ export function hashChainRows(
   const column = { ends, blob: new Uint8Array(32 * BATCH) };
   const out = new Uint8Array(32 * BATCH);
   const runners = (["interpreter", "compiled"] as const).map(
-    (tier) => new ResidentRunner(tier, workload, context, SMALLEST_MEMO),
+    (tier) => new ResidentRunner(tier, workload, context, { keccakMemo: SMALLEST_MEMO }),
   );
   const repeats = small ? 1 : 20;
   for (const runner of runners) {

@@ -15,8 +15,14 @@ import { type Workload, wordOf } from "./workload.ts";
 /** Calls that show which codes a workload runs. */
 const REHEARSED = 20;
 
-/** `traced`: the interpreter of the kernel that tells every step. */
-export type Tier = "interpreter" | "compiled" | "traced";
+export type Tier = "interpreter" | "compiled";
+
+export interface ResidentOptions {
+  /** As in KernelOptions. */
+  readonly keccakMemo?: number;
+  /** Leaves a packed trace of each call, whose records are copied out. */
+  readonly traced?: boolean;
+}
 
 /** Bytes that the kernel hands over at a time; larger ones come alone. */
 const TRACE_BYTES = 1 << 16;
@@ -25,7 +31,6 @@ const TRACE_BYTES = 1 << 16;
 function traceCopy(): KernelTrace {
   let copy = new Uint8Array(TRACE_BYTES);
   return {
-    memory: false,
     write(records) {
       if (records.length > copy.length) copy = new Uint8Array(records.length);
       copy.set(records);
@@ -66,7 +71,7 @@ function countLogs(rlp: Uint8Array): number {
 }
 
 export class ResidentRunner implements Runner {
-  readonly name: Tier;
+  readonly name: string;
   readonly kernel: Kernel;
   readonly compiler: Compiler | undefined;
   private readonly workload: Workload;
@@ -75,18 +80,18 @@ export class ResidentRunner implements Runner {
   /** Runs many calls by one entry into the kernel; not where each has to be taken back, or is traced. */
   private batches: boolean;
 
-  /** `keccakMemo`: as in KernelOptions. */
-  constructor(tier: Tier, workload: Workload, context: BlockContext, keccakMemo?: number) {
-    this.name = tier;
+  constructor(tier: Tier, workload: Workload, context: BlockContext, options: ResidentOptions = {}) {
+    const { keccakMemo, traced = false } = options;
+    this.name = traced ? `${tier}, traced` : tier;
     this.workload = workload;
     this.context = context;
     this.calls = new PackedCalls(workload.calls);
-    this.batches = workload.startsOver !== true && tier !== "traced";
+    this.batches = workload.startsOver !== true && !traced;
     const precompiles = precompilesOf(context.rules);
     this.kernel = createKernel({
       missing: "zero",
       ...(keccakMemo === undefined ? {} : { keccakMemo }),
-      ...(tier === "traced" ? { trace: traceCopy() } : {}),
+      ...(traced ? { trace: traceCopy() } : {}),
       precompile: (id, input, gasLimit) => {
         const result = precompiles.run(id, input, gasLimit);
         return result.ok ? result : undefined;

@@ -1,14 +1,18 @@
-/** The packed trace against the interpreter without one: what it costs to have every step told. */
+/**
+ * The packed trace against the same without: what it costs to have an execution told. Either tier is compared with itself,
+ * one entry into the kernel per call on both sides.
+ */
 import type { BlockContext } from "@velarium/engine";
 import { type BenchRow, row } from "../report.ts";
 import { checkAgreement } from "./agreement.ts";
 import { FULL, measure, SMALL } from "./measure.ts";
-import { ResidentRunner } from "./resident.ts";
+import { ResidentRunner, type Tier } from "./resident.ts";
 import type { Workload } from "./workload.ts";
 
 const TARGET = 0.5;
+const TIERS: readonly Tier[] = ["interpreter", "compiled"];
 
-/** One row per workload: speed with a trace, whose records are copied out, as a share of the speed without. */
+/** A row per workload and tier: speed with a trace, whose records are copied out, as a share of the speed without. */
 export async function traceRows(
   workloads: readonly Workload[],
   context: BlockContext,
@@ -16,19 +20,26 @@ export async function traceRows(
 ): Promise<BenchRow[]> {
   const rows: BenchRow[] = [];
   for (const workload of workloads) {
-    const plain = new ResidentRunner("interpreter", workload, context);
-    plain.enterSingly();
-    const traced = new ResidentRunner("traced", workload, context);
-    await checkAgreement(workload, [plain, traced]);
-    const [off, on] = await measure([plain, traced], small ? SMALL : FULL);
+    const runners = TIERS.flatMap((tier) =>
+      [false, true].map((traced) => new ResidentRunner(tier, workload, context, { traced })),
+    );
+    for (const runner of runners) {
+      runner.enterSingly();
+      runner.compileAll();
+    }
+    await checkAgreement(workload, runners);
+    const speeds = await measure(runners, small ? SMALL : FULL);
     const perSecond = (n: number): string =>
       `${n.toLocaleString("en", { maximumFractionDigits: n < 100 ? 2 : 0 })}/s`;
-    rows.push(
-      row(`packed trace: ${workload.name}`, on!.callsPerSecond / off!.callsPerSecond, "× untraced", {
-        target: TARGET,
-        detail: `${perSecond(on!.callsPerSecond)} of ${perSecond(off!.callsPerSecond)}, median of ${on!.passes}`,
-      }),
-    );
+    for (const [i, tier] of TIERS.entries()) {
+      const [off, on] = [speeds[2 * i]!, speeds[2 * i + 1]!];
+      rows.push(
+        row(`packed trace: ${workload.name}, ${tier}`, on.callsPerSecond / off.callsPerSecond, "× untraced", {
+          target: TARGET,
+          detail: `${perSecond(on.callsPerSecond)} of ${perSecond(off.callsPerSecond)}, median of ${on.passes}`,
+        }),
+      );
+    }
   }
   return rows;
 }

@@ -123,7 +123,9 @@ async function writeSteps(packed: PackedTrace, flags: TraceFlags): Promise<void>
     buffered = [];
     return sink.write(text);
   };
-  writeEip3155(traceEvents(trace), outcome, { memory: flags.memory === true }, (line) => {
+  // Lines are written as the trace is read: its gas is bound enough.
+  const events = traceEvents(trace, { maxSteps: Number.POSITIVE_INFINITY });
+  writeEip3155(events, outcome, { memory: flags.memory === true }, (line) => {
     buffered.push(line, "\n");
     if (buffered.length >= 4096) flush();
   });

@@ -146,7 +146,7 @@ async function answer(context: GatewayContext, config: TraceConfig, request: Uin
 }
 
 const packed = ({ trace, status, gasUsed, gasLimit, output }: Reply): unknown => ({
-  format: "velarium-trace/1+zstd",
+  format: "velarium-trace/2+zstd",
   trace: Buffer.from(trace).toString("base64"),
   gasUsed,
   gasLimit,
