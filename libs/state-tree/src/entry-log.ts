@@ -18,12 +18,7 @@ import {
   recordBytes,
 } from "./log-record.ts";
 import { PAGE_BYTES, PageCache } from "./page-cache.ts";
-
-interface Segment {
-  readonly start: number;
-  readonly fd: number;
-  readonly file: string;
-}
+import { SegmentFile } from "./segment-file.ts";
 
 interface Resident {
   readonly position: number;
@@ -34,6 +29,16 @@ interface Resident {
   readonly lent: Uint32Array<ArrayBuffer> | undefined;
 }
 
+/** Sizes in bytes; see StateStoreOptions. */
+export interface LogSizes {
+  readonly cacheBytes?: number | undefined;
+  readonly segmentBytes?: number | undefined;
+  readonly directBytes?: number | undefined;
+}
+
+/** Misses of the cache since the write before, from which on it counts as too small. A block reads some 100,000 entries. */
+const FEW_MISSES = 256;
+
 /** Entry buffers kept for further blocks: as many as may be applied and not yet written. */
 const MAX_SPARES = 4;
 
@@ -42,7 +47,10 @@ const segmentName = (start: number): string => `log-${start.toString(16).padStar
 export class EntryLog {
   private readonly dir: string | null;
   private readonly segmentBytes: number;
-  private readonly segments: Segment[] = [];
+  private readonly directBytes: number;
+  /** Misses of the cache up to the last write. */
+  private missesBefore = 0;
+  private readonly segments: SegmentFile[] = [];
   /** Records in memory, by position. */
   private resident: Resident[] = [];
   private readonly spares: Uint32Array<ArrayBuffer>[] = [];
@@ -57,19 +65,16 @@ export class EntryLog {
   words: Uint32Array = new Uint32Array(0);
   at = 0;
 
-  constructor(dir: string | null, cacheBytes: number, segmentBytes: number) {
+  constructor(dir: string | null, sizes: LogSizes) {
     this.dir = dir;
-    this.segmentBytes = segmentBytes;
-    this.cache = new PageCache(dir === null ? 0 : cacheBytes);
+    this.segmentBytes = sizes.segmentBytes ?? 128 * 2 ** 20;
+    this.directBytes = sizes.directBytes ?? 256 * 2 ** 10;
+    this.cache = new PageCache(dir === null ? 0 : (sizes.cacheBytes ?? 256 * 2 ** 20));
     if (dir === null) return;
     const names = fs.readdirSync(dir).filter((n) => /^log-[0-9a-f]{13}\.seg$/.test(n));
     for (const name of names.sort()) {
       const file = path.join(dir, name);
-      this.segments.push({
-        start: Number.parseInt(name.slice(4, 17), 16),
-        file,
-        fd: fs.openSync(file, "r+"),
-      });
+      this.segments.push(new SegmentFile(Number.parseInt(name.slice(4, 17), 16), file, "r+"));
     }
   }
 
@@ -115,7 +120,7 @@ export class EntryLog {
     this.durable = Math.max(this.durable, Math.min(target, this.written));
   }
 
-  private unsynced(): Segment[] {
+  private unsynced(): SegmentFile[] {
     return this.segments.filter(
       (_s, i) => (this.segments[i + 1]?.start ?? Number.POSITIVE_INFINITY) > this.durable,
     );
@@ -126,15 +131,13 @@ export class EntryLog {
       this.written = Math.max(this.written, until);
       return;
     }
+    // Otherwise the operating system's cache is worth its price: it is where missed pages come from.
+    const isCacheLargeEnough = this.cache.misses - this.missesBefore < FEW_MISSES;
+    this.missesBefore = this.cache.misses;
     for (let r = this.resident[0]; r !== undefined && r.end <= until; r = this.resident[0]) {
       const segment = this.segmentFor(r);
-      try {
-        writeAll(segment.fd, r.parts, r.position - segment.start);
-      } catch (error) {
-        // Leave no half record behind: the next attempt starts at the same place.
-        fs.ftruncateSync(segment.fd, r.position - segment.start);
-        throw error;
-      }
+      const isLong = r.end - r.position >= this.directBytes && isCacheLargeEnough;
+      segment.write(r.parts, r.position - segment.start, isLong);
       this.cache.fill(
         r.entriesPosition,
         new Uint8Array(r.words.buffer, r.words.byteOffset, r.words.byteLength),
@@ -145,12 +148,12 @@ export class EntryLog {
     }
   }
 
-  private segmentFor(r: Resident): Segment {
+  private segmentFor(r: Resident): SegmentFile {
     const last = this.segments.at(-1);
     if (last && r.end - last.start <= this.segmentBytes) return last;
     if (last && last.start === r.position) return last;
     const file = path.join(this.dir!, segmentName(r.position));
-    const segment = { start: r.position, file, fd: fs.openSync(file, "wx+") };
+    const segment = new SegmentFile(r.position, file, "wx+");
     this.segments.push(segment);
     syncDirectory(this.dir!);
     return segment;
@@ -286,14 +289,14 @@ export class EntryLog {
           `${segment.file} breaks off at byte ${at}, but the log goes on at ${expected}`,
         );
       if (at < size) {
-        fs.ftruncateSync(segment.fd, at);
+        segment.truncate(at);
         fs.fsyncSync(segment.fd);
       }
       this.end = this.written = this.durable = segment.start + at;
     }
   }
 
-  private readRecord(segment: Segment, at: number, size: number, checkPayload: boolean) {
+  private readRecord(segment: SegmentFile, at: number, size: number, checkPayload: boolean) {
     if (size - at < HEADER_BYTES) return null;
     const header = decodeHeader(this.read(segment.start + at, HEADER_BYTES));
     if (header === "version")
@@ -327,12 +330,12 @@ export class EntryLog {
         this.segments.length > 1
       ) {
         const segment = this.segments.pop()!;
-        fs.closeSync(segment.fd);
+        segment.close();
         fs.unlinkSync(segment.file);
       }
       const segment = this.segments.at(-1);
       if (segment) {
-        fs.ftruncateSync(segment.fd, position - segment.start);
+        segment.truncate(position - segment.start);
         fs.fsyncSync(segment.fd);
       }
       syncDirectory(this.dir);
@@ -353,13 +356,13 @@ export class EntryLog {
     if (this.dir === null) this.resident = this.resident.filter((r) => r.position >= position);
     while (this.segments.length > 1 && this.segments[1]!.start <= position) {
       const segment = this.segments.shift()!;
-      fs.closeSync(segment.fd);
+      segment.close();
       fs.unlinkSync(segment.file);
     }
   }
 
   close(): void {
-    for (const s of this.segments) fs.closeSync(s.fd);
+    for (const s of this.segments) s.close();
     this.segments.length = 0;
   }
 }
@@ -369,15 +372,4 @@ export function syncDirectory(dir: string): void {
   const fd = fs.openSync(dir, "r");
   fs.fsyncSync(fd);
   fs.closeSync(fd);
-}
-
-function writeAll(fd: number, parts: readonly Uint8Array[], position: number): void {
-  let left = parts.slice();
-  let at = position;
-  while (left.length > 0) {
-    let n = fs.writevSync(fd, left, at);
-    at += n;
-    while (left.length > 0 && n >= left[0]!.length) n -= left.shift()!.length;
-    if (n > 0) left = [left[0]!.subarray(n), ...left.slice(1)];
-  }
 }

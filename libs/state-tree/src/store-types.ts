@@ -15,6 +15,8 @@ export interface StateStoreOptions {
   readonly undoBlocks?: number;
   /** Size at which a new segment file begins, bytes. Default 128 MiB. */
   readonly segmentBytes?: number;
+  /** Records from this size on are written past the operating system's cache, bytes. Default 256 KiB. */
+  readonly directBytes?: number;
 }
 
 export interface BlockChanges {

@@ -89,11 +89,7 @@ export class StateStore {
     this.manifest = manifestOf(options.chain, partitions, owned);
     this.roots = new Uint8Array(owned.length * HASH_BYTES);
     if (options.dir !== null) openManifest(options.dir, this.manifest);
-    this.log = new EntryLog(
-      options.dir,
-      options.cacheBytes ?? 256 * 2 ** 20,
-      options.segmentBytes ?? 128 * 2 ** 20,
-    );
+    this.log = new EntryLog(options.dir, options);
     this.createPartitions();
     if (options.dir !== null) this.replayLog();
   }

@@ -38,15 +38,22 @@ function run(store: StateStore, blocks: number, seed = 2): string[] {
   return roots;
 }
 
+/** All records past the operating system's cache, where the file system can do that. */
+const DIRECT = { directBytes: 1, cacheBytes: 8 << 20 };
+
 describe("restart", () => {
-  it("restores exactly, over many segments and with a small cache, and goes on as if nothing had been", () => {
+  it.each([
+    ["with a small cache", {}],
+    ["with records past the system's cache", DIRECT],
+    ["with some records past the system's cache", { ...DIRECT, directBytes: 70_000 }],
+  ])("restores exactly, over many segments and %s, and goes on as if nothing had been", (_how, more) => {
     const dir = temporary();
-    const store = open(dir);
+    const store = open(dir, more);
     const roots = run(store, 14);
     expect(store.durableHeight).toBe(13);
     store.close();
     expect(segments(dir).length).toBeGreaterThan(3);
-    const again = open(dir);
+    const again = open(dir, more);
     expect(hex(again.stateRoot())).toBe(roots[13]);
     for (let h = 0; h < 14; h++) {
       expect(Buffer.from(again.recordAt(h)!).toString()).toBe(`record ${h}`);
@@ -57,7 +64,7 @@ describe("restart", () => {
     expect(run(again, 18)).toEqual(expected);
     again.rollbackTo(6);
     again.close();
-    const back = open(dir);
+    const back = open(dir, more);
     expect(back.height).toBe(6);
     expect(hex(back.stateRoot())).toBe(expected[6]);
     expect(run(back, 18)).toEqual(expected);
@@ -111,6 +118,40 @@ describe("restart", () => {
     expect(empty.height).toBe(-1);
     expect(run(empty, 5)).toEqual(roots);
     empty.close();
+  });
+
+  it("drops a torn tail of records past the system's cache, with and without zeros behind them", () => {
+    const sizeAfter = (blocks: number): number => {
+      const dir = temporary();
+      const store = open(dir, { segmentBytes: 2 ** 30 });
+      run(store, blocks);
+      store.close();
+      return fs.statSync(segments(dir)[0]!).size;
+    };
+    const [four, five] = [sizeAfter(4), sizeAfter(5)];
+    const dir = temporary();
+    const more = { ...DIRECT, segmentBytes: 2 ** 30 };
+    const store = open(dir, more);
+    const roots = run(store, 5);
+    store.close();
+    const file = segments(dir)[0]!;
+    const whole = fs.readFileSync(file);
+    for (const cut of [four, four + 1, four + 300, Math.ceil(four / 4096) * 4096, five - 125])
+      for (const behind of [0, 1, 5000]) {
+        fs.writeFileSync(file, Buffer.concat([whole.subarray(0, cut), Buffer.alloc(behind)]));
+        const torn = open(dir, more);
+        expect(torn.height).toBe(3);
+        expect(run(torn, 5)).toEqual(roots);
+        torn.close();
+        expect(fs.readFileSync(file).subarray(0, five).equals(whole.subarray(0, five))).toBe(true);
+      }
+    // Zeros behind the last record are none of it.
+    fs.writeFileSync(file, Buffer.concat([whole.subarray(0, five), Buffer.alloc(4096)]));
+    const again = open(dir, more);
+    expect(again.height).toBe(4);
+    expect(hex(again.stateRoot())).toBe(roots[4]);
+    again.close();
+    expect(fs.statSync(file).size).toBe(five);
   });
 
   it("refuses damage in an earlier segment", () => {
