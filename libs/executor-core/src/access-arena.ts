@@ -3,12 +3,16 @@
  * be zeroed, touched and collected, so room is used again once all transactions of a dispatch have run.
  */
 import { SLOT_KEY_BYTES, WORD_BYTES } from "@velarium/slots";
+import { ScanColumn } from "./scan-column.ts";
 
 /** The smallest arena holds 2^8 accesses; sizes are powers of two. */
 const SMALLEST_BITS = 8;
 const SIZES = 24;
-/** Bytes kept for later; what comes back above it is left to the collector. */
-const KEPT_BYTES = 32 * 1024 * 1024;
+/**
+ * Bytes kept for later; what comes back above it is left to the collector. As many transfers as an executor takes at once
+ * (65,536 unless told otherwise) have five accesses of 92 bytes and a scan of 128 each, and sizes are rounded up.
+ */
+const KEPT_BYTES = 64 * 1024 * 1024;
 
 export class AccessArena {
   readonly bits: number;
@@ -17,6 +21,7 @@ export class AccessArena {
   readonly values: Uint8Array;
   readonly valueWords: Uint32Array;
   readonly waiters: Int32Array;
+  readonly scans = new ScanColumn();
 
   constructor(bits: number) {
     const accesses = 1 << bits;
@@ -29,7 +34,7 @@ export class AccessArena {
   }
 
   get bytes(): number {
-    return this.keys.length + this.values.length + this.waiters.byteLength;
+    return this.keys.length + this.values.length + this.waiters.byteLength + this.scans.bytes;
   }
 }
 

@@ -103,7 +103,7 @@ export class DeltaTable {
     this.numbers[(row + GEN) >> 1] = gen;
     rows[row + COUNT] = 0;
     rows[row + DIRTY] = 0;
-    rows.fill(0, row + AMOUNT, row + KEY);
+    for (let w = row + AMOUNT; w < row + KEY; w++) rows[w] = 0;
     copyWords(rows, row + KEY, keys, keyAt, KEY_WORDS);
     if (this.used === this.capacity) this.grow();
     return entry;

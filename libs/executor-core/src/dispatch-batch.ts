@@ -59,6 +59,8 @@ export class DispatchBatch {
   private fillKeys(scan: TxScan): void {
     const { shapes, keys: given, senders, raw, accessEnds } = this.message;
     const { keys } = this;
+    const { scans } = this.arena;
+    scans.reserve(this.count);
     let from = 0;
     let access = 0;
     for (let i = 0; i < this.count; i++) {
@@ -66,6 +68,7 @@ export class DispatchBatch {
       if (shapes[i] === Shape.transfer) {
         const start = this.rawStart(i);
         scanTransaction(raw.blob, start, raw.ends[i]! - start, scan);
+        scans.keep(i, scan);
         const at = access * KEY_WORDS;
         this.senderKeys(at, senders, i * 20);
         this.fieldKey(at + 3 * KEY_WORDS, Domain.code, raw.blob, scan.toOffset);

@@ -6,7 +6,7 @@ import { BLOB_GAS } from "@velarium/chain-rules";
 import type { Message } from "@velarium/columns";
 import { type ExecutionResult, TransferPath } from "@velarium/engine";
 import { AccessKind, KEY_WORDS, SLOT_KEY_BYTES, VALUE_WORDS, WORD_BYTES, wordsOf } from "@velarium/slots";
-import { scanTransaction, TxScan } from "@velarium/tx-codec";
+import { TxScan } from "@velarium/tx-codec";
 import {
   type BlockContext,
   type BlockFees,
@@ -65,8 +65,8 @@ export class EpochWindow {
 
   constructor(parts: EpochParts) {
     this.parts = parts;
-    const { epoch, executor, shards, partitions, effects, stats } = parts;
-    this.outbox = new Outbox(epoch, executor, shards, partitions, effects, stats);
+    const { epoch, executor, shards, partitions, cache, effects, stats } = parts;
+    this.outbox = new Outbox(epoch, executor, shards, partitions, cache, effects, stats);
     this.resolver = new Resolver({ ...parts, onResolved: (position) => this.resolved(position) });
     this.path = new TransferPath({ keepsEmptyAccounts: parts.keepsEmptyAccounts });
     this.senderBalance = wordsOf(this.path.senderBalance);
@@ -132,6 +132,7 @@ export class EpochWindow {
     const batch = new DispatchBatch(message, block, arena, this.scan);
     const { trace, shapes } = message;
     batch.watch = this.parts.effects.watchDispatch?.(trace, message.block, message.frame, shapes.length);
+    this.outbox.keepVersions();
     this.resolver.take(batch);
     this.pump();
   }
@@ -189,9 +190,8 @@ export class EpochWindow {
       path.open(block.context!);
       this.pathBlock = block;
     }
-    const start = batch.rawStart(i);
-    const { blob, ends } = message.raw;
-    scanTransaction(blob, start, ends[i]! - start, scan);
+    const { blob } = message.raw;
+    batch.arena.scans.recall(i, scan);
     const first = batch.firstAccess(i);
     if (!path.run(blob, scan, message.senders, i * 20, batch.values, first * WORD_BYTES)) return false;
 
@@ -249,7 +249,7 @@ export class EpochWindow {
     if (batch.watch) this.outbox.watch(batch.watch);
   }
 
-  /** Publishes a version, keeps it at hand and hands it to those here that wait for it. */
+  /** Publishes a version and hands it to those here that wait for it; the outbox keeps it at hand. */
   private write(
     batch: DispatchBatch,
     access: number,
@@ -261,7 +261,6 @@ export class EpochWindow {
     const lo = batch.message.accessLo[access]!;
     const keyAt = access * KEY_WORDS;
     this.outbox.version(hi, lo, seq, batch.keyWords, keyAt, value, valueAt);
-    this.parts.cache.set(hi, lo, seq, batch.keyWords, keyAt, value, valueAt);
     if (batch.waiters[access]! >= 0) this.resolver.wake(batch, access, value, valueAt);
   }
 
@@ -298,7 +297,7 @@ export class EpochWindow {
     const { batch, index, seq, first, end, position } = run;
     const { message, block } = batch;
     const { outbox } = this;
-    const { stats, cache } = this.parts;
+    const { stats } = this.parts;
     outbox.enter(block);
     const value = new Uint8Array(WORD_BYTES);
     const valueWords = wordsOf(value);
@@ -345,7 +344,6 @@ export class EpochWindow {
       const lo = extras.lo[k]!;
       const words = wordsOf(written);
       outbox.version(hi, lo, seq, extraKeys!, k * KEY_WORDS, words, 0);
-      cache.set(hi, lo, seq, extraKeys!, k * KEY_WORDS, words, 0);
     }
     for (const { hash, bytes } of result.codes) {
       this.parts.codes.set(hash, bytes);

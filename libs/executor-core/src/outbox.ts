@@ -7,6 +7,7 @@ import type { BlockState } from "./block-state.ts";
 import type { DispatchWatch, ExecutorEffects, ExecutorStats } from "./options.ts";
 import { ReceiptColumns, ResultColumns } from "./outcome-messages.ts";
 import { PublishColumns } from "./shard-messages.ts";
+import type { SlotCache } from "./slot-cache.ts";
 
 interface AwaitedResults {
   /** Per shard: 1 while its acknowledgement is missing. */
@@ -33,6 +34,7 @@ export class Outbox {
   private readonly executor: number;
   private readonly shards: number;
   private readonly partitions: number;
+  private readonly cache: SlotCache;
   private readonly effects: ExecutorEffects;
   private readonly stats: ExecutorStats;
 
@@ -41,6 +43,7 @@ export class Outbox {
     executor: number,
     shards: number,
     partitions: number,
+    cache: SlotCache,
     effects: ExecutorEffects,
     stats: ExecutorStats,
   ) {
@@ -48,6 +51,7 @@ export class Outbox {
     this.executor = executor;
     this.shards = shards;
     this.partitions = partitions;
+    this.cache = cache;
     this.effects = effects;
     this.stats = stats;
     for (let s = 0; s < shards; s++) this.publications.push(new PublishColumns());
@@ -86,6 +90,11 @@ export class Outbox {
     this.publications[shard]!.version(hi, lo, seq, keys, keyAt, value, valueAt);
   }
 
+  /** Puts versions that are under way from here into the cache: many at once, since each of them is far from the processor. */
+  keepVersions(): void {
+    for (const publication of this.publications) publication.keepIn(this.cache);
+  }
+
   code(seq: number, hash: Uint8Array, bytes: Uint8Array): void {
     const shard = shardOfPartition((hash[0]! * this.partitions) >> 8, this.shards);
     const publication = this.publications[shard]!;
@@ -102,6 +111,7 @@ export class Outbox {
   flush(): void {
     if (this.receipts.count > 0) this.effects.toFramer(this.receipts.pack(this.epoch, this.receiptsOf));
     if (this.results.count === 0) return;
+    this.keepVersions();
     this.takeContributions();
     const results = this.results.pack(this.epoch);
     const { watches } = this;

@@ -59,6 +59,26 @@ export interface ResolverParts {
   readonly onResolved: (position: number) => void;
 }
 
+/** Accesses of a dispatch to be looked up in the cache, and the positions of their transactions. */
+class Searches {
+  positions = new Float64Array(1024);
+  accesses = new Int32Array(1024);
+  count = 0;
+
+  /** Room for at most so many. */
+  begin(most: number): void {
+    this.count = 0;
+    if (most <= this.accesses.length) return;
+    this.positions = new Float64Array(most * 2);
+    this.accesses = new Int32Array(most * 2);
+  }
+
+  add(position: number, access: number): void {
+    this.positions[this.count] = position;
+    this.accesses[this.count++] = access;
+  }
+}
+
 export class Resolver {
   readonly inFlight = new InFlight();
   private readonly parts: ResolverParts;
@@ -66,10 +86,13 @@ export class Resolver {
   private readonly links = new AccessNodes();
   /** Tokens of reads on their way, one per place: what was asked there last. */
   private readonly asked = new Int32Array(ASKED).fill(-1);
+  /** Beside them the lower halves of the slots' ids, which tell most others apart. */
+  private readonly askedLo = new Uint32Array(ASKED);
   private readonly reads: ReadColumns[] = [];
   private readonly fetches = new Map<number, Fetch>();
   private readonly codeFetches = new Map<number, Fetch & { readonly prefix: Uint8Array }>();
   private codeTokens = 0;
+  private readonly searches = new Searches();
   private readonly oneHi = new Uint32Array(1);
   private readonly oneLo = new Uint32Array(1);
 
@@ -81,10 +104,11 @@ export class Resolver {
   /** Takes all transactions of a dispatch; their reads leave at once, one message per shard. */
   take(batch: DispatchBatch): void {
     const { inFlight } = this;
-    const { seqs, accessEnds, modes } = batch.message;
-    this.parts.cache.approach(batch.message.accessLo);
+    const { seqs, accessEnds, modes, accessLo } = batch.message;
+    this.searches.begin(modes.length);
     let access = 0;
     let generation = 0;
+    const first = inFlight.tail;
     for (let i = 0; i < batch.count; i++) {
       const position = inFlight.push(batch, i, seqs[i]!);
       for (const end = accessEnds[i]!; access < end; access++) {
@@ -92,10 +116,17 @@ export class Resolver {
         if (mode === GrantMode.contribute) continue;
         if (mode === GrantMode.deltaFloor || mode === GrantMode.deltaWait)
           this.ask(batch, position, access, mode, generation++);
-        else this.resolve(batch, position, access, mode);
+        else if (mode === GrantMode.blockHash) this.awaitHash(batch, position, access);
+        else if (mode === GrantMode.settled) this.ask(batch, position, access, mode, -1);
+        else if (mode !== GrantMode.floor || !this.isUnwritten(batch, access))
+          this.searches.add(position, access);
       }
-      if (inFlight.openOf(position) === 0) this.parts.onResolved(position);
     }
+    const { accesses, positions, count } = this.searches;
+    this.parts.cache.approach(accessLo, accesses, count);
+    for (let i = 0; i < count; i++) this.search(batch, positions[i]!, accesses[i]!);
+    for (let position = first; position < inFlight.tail; position++)
+      if (inFlight.openOf(position) === 0) this.parts.onResolved(position);
     this.sendReads();
   }
 
@@ -208,50 +239,47 @@ export class Resolver {
     this.codeFetches.clear();
   }
 
-  private resolve(batch: DispatchBatch, position: number, access: number, mode: number): void {
-    const { accessHi, accessLo, versions } = batch.message;
-    if (mode === GrantMode.blockHash) {
-      this.awaitHash(batch, position, access);
+  /** A version that may be at hand, or written by an unfinished transaction here; else it is asked for. */
+  private search(batch: DispatchBatch, position: number, access: number): void {
+    const { accessHi, accessLo, versions, modes } = batch.message;
+    const { cache, stats } = this.parts;
+    const hi = accessHi[access]!;
+    const lo = accessLo[access]!;
+    const version = versions[access]!;
+    const mode = modes[access]!;
+    const { keyWords, valueWords } = batch;
+    if (cache.get(hi, lo, version, keyWords, access * KEY_WORDS, valueWords, access * VALUE_WORDS)) {
+      stats.cacheHits++;
       return;
     }
-    const { cache, stats } = this.parts;
-    if (mode !== GrantMode.settled) {
-      const hi = accessHi[access]!;
-      const lo = accessLo[access]!;
-      const version = versions[access]!;
-      const keyAt = access * KEY_WORDS;
-      if (mode === GrantMode.floor && this.isUnwritten(batch, hi, version, keyAt)) {
-        const { valueWords } = batch;
-        for (let w = access * VALUE_WORDS, end = w + VALUE_WORDS; w < end; w++) valueWords[w] = 0;
-        stats.unwrittenCodes++;
-        return;
-      }
-      if (cache.get(hi, lo, version, batch.keyWords, keyAt, batch.valueWords, access * VALUE_WORDS)) {
-        stats.cacheHits++;
-        return;
-      }
-      if (mode === GrantMode.local && this.awaitWriter(batch, position, access, hi, lo, version)) return;
-      this.askOnce(batch, position, access, sentAs(mode));
-    } else this.ask(batch, position, access, mode, -1);
+    if (mode === GrantMode.local && this.awaitWriter(batch, position, access, hi, lo, version)) return;
+    this.askOnce(batch, position, access, sentAs(mode));
   }
 
-  private isUnwritten(batch: DispatchBatch, hi: number, version: number, keyAt: number): boolean {
-    const { keyWords } = batch;
+  /** A floor of code that was never written: then its value is here. */
+  private isUnwritten(batch: DispatchBatch, access: number): boolean {
+    const { keyWords, valueWords } = batch;
+    const keyAt = access * KEY_WORDS;
     if (!isCodeKey(keyWords, keyAt)) return false;
-    const { epoch, shards, unwritten } = this.parts;
-    return unwritten.isZero(shardOfPartition(partitionOfId(hi), shards), epoch, version, keyWords, keyAt);
+    const { epoch, shards, unwritten, stats } = this.parts;
+    const { accessHi, versions } = batch.message;
+    const shard = shardOfPartition(partitionOfId(accessHi[access]!), shards);
+    if (!unwritten.isZero(shard, epoch, versions[access]!, keyWords, keyAt)) return false;
+    for (let w = access * VALUE_WORDS, end = w + VALUE_WORDS; w < end; w++) valueWords[w] = 0;
+    stats.unwrittenCodes++;
+    return true;
   }
 
   /** Asks, unless the same is asked already: then it waits for that answer. */
   private askOnce(batch: DispatchBatch, position: number, access: number, mode: number): void {
-    const { asked, tokens, inFlight, links } = this;
+    const { asked, askedLo, tokens, inFlight, links } = this;
     const { accessHi, accessLo, versions } = batch.message;
     const hi = accessHi[access]!;
     const lo = accessLo[access]!;
     const version = versions[access]!;
     const place = (lo ^ Math.imul(version, 0x9e3779b1)) & (ASKED - 1);
     const token = asked[place]!;
-    if (token >= 0 && tokens.isTaken(token) && tokens.accesses[token] !== FETCH) {
+    if (token >= 0 && askedLo[place] === lo && tokens.isTaken(token) && tokens.accesses[token] !== FETCH) {
       const there = tokens.accesses[token]!;
       const other = inFlight.batchOf(tokens.positions[token]!);
       const message = other.message;
@@ -271,6 +299,7 @@ export class Resolver {
       }
     }
     asked[place] = this.ask(batch, position, access, mode, -1);
+    askedLo[place] = lo;
   }
 
   /** False when no unfinished transaction here writes this version of this key. */

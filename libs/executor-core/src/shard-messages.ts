@@ -3,6 +3,7 @@ import { BytesVector, encode, F64Vector, FixedVector, U32Vector } from "@velariu
 import { copyWords, KEY_WORDS, SLOT_KEY_BYTES, VALUE_WORDS, WORD_BYTES } from "@velarium/slots";
 import { CodeReads, Publish, SlotReads } from "@velarium/wire";
 import { AMOUNT, type DeltaTable, KEY } from "./delta-table.ts";
+import type { SlotCache } from "./slot-cache.ts";
 
 /** Rows of a fresh message; it doubles when that is not enough. */
 const INITIAL_ROWS = 1024;
@@ -79,6 +80,8 @@ export class ReadColumns {
 
 export class PublishColumns {
   private count = 0;
+  /** Versions that are in the cache too. */
+  private kept = 0;
   private hi = new Uint32Array(INITIAL_ROWS);
   private lo = new Uint32Array(INITIAL_ROWS);
   private seqs = new Float64Array(INITIAL_ROWS);
@@ -111,6 +114,13 @@ export class PublishColumns {
     this.seqs[row] = seq;
     copyWords(this.keys, row * KEY_WORDS, keys, keyAt, KEY_WORDS);
     copyWords(this.values, row * VALUE_WORDS, value, valueAt, VALUE_WORDS);
+  }
+
+  /** Keeps in the cache what was added since the last time. */
+  keepIn(cache: SlotCache): void {
+    if (this.kept < this.count)
+      cache.setAll(this.kept, this.count, this.hi, this.lo, this.seqs, this.keys, this.values);
+    this.kept = this.count;
   }
 
   /** What the table has of this generation now, which includes all that was published before. */
@@ -150,6 +160,7 @@ export class PublishColumns {
       codes: codes.view(),
     });
     this.count = 0;
+    this.kept = 0;
     for (const column of [codeSeqs, codeHashes, codes]) column.clear();
     for (const column of [deltaHi, deltaLo, deltaGens, deltaCounts, deltaKeys, deltaAmounts]) column.clear();
     return bytes;

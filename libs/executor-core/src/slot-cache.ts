@@ -8,6 +8,7 @@
  * a rest, kept aside.
  */
 import { copyWords, KEY_WORDS, VALUE_WORDS } from "@velarium/slots";
+import { wasmApi } from "@velarium/wasm";
 
 const WAYS = 4;
 const EMPTY = -1;
@@ -24,12 +25,29 @@ const HAS_REST = FIRST + FIRST_WORDS;
 const BUCKET_WORDS = HEAD_WORDS + WAYS * ROW_WORDS;
 const BUCKET_NUMBERS = BUCKET_WORDS / 2;
 const REST_WORDS = KEY_WORDS - FIRST_WORDS;
+/** Rows that `setAll` brings near at once: 128 bytes each, so they stay in the nearest cache until they are written. */
+const SET_GROUP = 128;
 
 /** 1 when words after the first six are not all zero. */
 function hasRest(keys: Uint32Array, at: number): number {
   let any = 0;
   for (let i = FIRST_WORDS; i < KEY_WORDS; i++) any |= keys[at + i]!;
   return any === 0 ? 0 : 1;
+}
+
+const PAGE_BYTES = 65_536;
+/** A WebAssembly memory reserves gigabytes of addresses, which a cache as small as those of tests is not worth. */
+const PAGES_FROM_BYTES = 4 << 20;
+
+/**
+ * Zeroed words. Many of them are a WebAssembly memory, which begins at a page, so that a line of the layout is one of the
+ * processor's; an ordinary large buffer begins 16 bytes behind a page.
+ */
+function allocate(words: number): Uint32Array {
+  const bytes = words * 4;
+  if (bytes < PAGES_FROM_BYTES) return new Uint32Array(words);
+  const { buffer } = new wasmApi.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
+  return new Uint32Array(buffer, 0, words);
 }
 
 export class SlotCache {
@@ -47,7 +65,7 @@ export class SlotCache {
     this.rows = 1 << Math.ceil(Math.log2(Math.max(WAYS, rows)));
     const buckets = this.rows / WAYS;
     this.mask = buckets - 1;
-    this.data = new Uint32Array(buckets * BUCKET_WORDS);
+    this.data = allocate(buckets * BUCKET_WORDS);
     this.numbers = new Float64Array(this.data.buffer);
     this.rests = new Uint32Array(this.rows * REST_WORDS);
     this.clear();
@@ -61,14 +79,15 @@ export class SlotCache {
 
   /**
    * Brings buckets that are about to be searched near the processor, all heads, then the rows that may be meant:
-   * independent loads in a row overlap, where searches one after another would each wait for memory.
+   * independent loads in a row overlap, where searches one after another would each wait for memory. `lo` of the slots
+   * whose places in it are the first `count` of `which`.
    */
-  approach(lo: Uint32Array): void {
+  approach(lo: Uint32Array, which: Int32Array, count: number): void {
     const { data, mask } = this;
     let any = 0;
-    for (let i = 0; i < lo.length; i++) any |= data[(lo[i]! & mask) * BUCKET_WORDS]!;
-    for (let i = 0; i < lo.length; i++) {
-      const id = lo[i]!;
+    for (let i = 0; i < count; i++) any |= data[(lo[which[i]!]! & mask) * BUCKET_WORDS]!;
+    for (let i = 0; i < count; i++) {
+      const id = lo[which[i]!]!;
       const head = (id & mask) * BUCKET_WORDS;
       for (let way = 0; way < WAYS; way++)
         if (data[head + way] === id) any |= data[head + HEAD_WORDS + way * ROW_WORDS]!;
@@ -99,6 +118,46 @@ export class SlotCache {
       return true;
     }
     return false;
+  }
+
+  /**
+   * As `set`, of rows `from` to `to` of columns; likewise near the processor first, all heads and then the rows that
+   * will be written. (One that an earlier one of these changes may be another one; then only time is lost.)
+   */
+  setAll(
+    from: number,
+    to: number,
+    hi: Uint32Array,
+    lo: Uint32Array,
+    versions: Float64Array,
+    keys: Uint32Array,
+    values: Uint32Array,
+  ): void {
+    const { data, numbers, mask } = this;
+    let any = 0;
+    for (let first = from; first < to; first += SET_GROUP) {
+      const end = Math.min(to, first + SET_GROUP);
+      for (let i = first; i < end; i++) any |= data[(lo[i]! & mask) * BUCKET_WORDS]!;
+      for (let i = first; i < end; i++) {
+        const id = lo[i]!;
+        const bucket = id & mask;
+        const head = bucket * BUCKET_WORDS;
+        const row = bucket * BUCKET_NUMBERS + VERSIONS;
+        let target = 0;
+        let oldest = Number.POSITIVE_INFINITY;
+        for (let way = 0; way < WAYS; way++) {
+          const present = data[head + way] === id ? EMPTY : numbers[row + way]!;
+          if (present < oldest) {
+            oldest = present;
+            target = way;
+          }
+        }
+        any |= data[head + HEAD_WORDS + target * ROW_WORDS]!;
+      }
+      for (let i = first; i < end; i++)
+        this.set(hi[i]!, lo[i]!, versions[i]!, keys, i * KEY_WORDS, values, i * VALUE_WORDS);
+    }
+    this.touched = any;
   }
 
   /** Keeps a version, unless a newer one of the same key is here. Ids are keyed hashes, so their bits spread evenly. */

@@ -1,6 +1,7 @@
 /** The packed cache against a plain list: what it gives is right, and a full bucket gives up its oldest version. */
 import { describe, expect, it } from "@jest/globals";
 import { Domain, fieldKey, KEY_WORDS, storageKey, VALUE_WORDS, wordsOf } from "@velarium/slots";
+import fc from "fast-check";
 import { SlotCache } from "../src/slot-cache.ts";
 
 const account = (n: number): Uint8Array => new Uint8Array(20).fill(n);
@@ -54,12 +55,41 @@ describe("SlotCache", () => {
       true,
       true,
     ]);
-    cache.approach(Uint32Array.of(0, 1, 2));
+    cache.approach(Uint32Array.of(0, 1, 2), Int32Array.of(2, 1), 2);
     cache.clear();
     expect(read(cache, 0, 9, 0)).toBeUndefined();
     // Version 0 is one like any other.
     write(cache, 1, 0, 6, 1);
     expect(read(cache, 1, 0, 1)).toEqual(wordOf(6));
+  });
+
+  it("keeps many versions at once as it keeps them one by one", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ id: fc.nat(20), key: fc.nat(KEYS.length - 1), version: fc.nat(50) }), {
+          maxLength: 400,
+        }),
+        (rows) => {
+          const one = new SlotCache(64);
+          const many = new SlotCache(64);
+          const ids = Uint32Array.from(rows, ({ id }) => id);
+          const versions = Float64Array.from(rows, ({ version }) => version);
+          const keys = new Uint32Array(rows.length * KEY_WORDS);
+          const values = new Uint32Array(rows.length * VALUE_WORDS);
+          for (const [i, { id, key, version }] of rows.entries()) {
+            keys.set(KEYS[key]!, i * KEY_WORDS);
+            values.set(wordOf(i), i * VALUE_WORDS);
+            write(one, key, version, i, id);
+          }
+          const half = rows.length >> 1;
+          many.setAll(0, half, ids, ids, versions, keys, values);
+          many.setAll(half, rows.length, ids, ids, versions, keys, values);
+          for (const { id, key, version } of rows)
+            expect(read(many, key, version, id)).toEqual(read(one, key, version, id));
+        },
+      ),
+      { numRuns: 50 },
+    );
   });
 
   it("does not take a row's old rest for the key that replaced it", () => {
