@@ -132,6 +132,10 @@ export class SchedulerCore {
   get epoch(): number {
     return this.beginning.epoch;
   }
+  /** What the core that follows this one is given as `lastEpoch`. */
+  get greatestEpoch(): number {
+    return this.beginning.greatestEpoch;
+  }
   get height(): number {
     return this.beginning.height;
   }

@@ -35,6 +35,11 @@ export class EpochBeginning {
     this.effects = effects;
   }
 
+  /** No epoch that is known is greater: the next core's `lastEpoch`, also when this one was lost before it began. */
+  get greatestEpoch(): number {
+    return Math.max(this.epoch, this.lastEpoch);
+  }
+
   /** Asks a shard that is connected already for its state. */
   askShard(shard: number): void {
     this.effects.toShard(shard, encode(EpochBegin, { epoch: this.lastEpoch, rollbackTo: -1 }));

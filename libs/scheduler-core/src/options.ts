@@ -74,7 +74,7 @@ export interface SchedulerEffects {
   toFramer(bytes: Uint8Array): void;
   /** Mirror for observers; may be dropped. */
   notice(bytes: Uint8Array): void;
-  /** The epoch cannot go on: build a new core with `lastEpoch` and read the frames again. Called once. */
+  /** The epoch cannot go on: build a new core with this one's `greatestEpoch` as `lastEpoch` and read the frames again. Called once. */
   epochLost(reason: string): void;
   /** A frame has come; undefined when it is not traced. A watch that is let go of has come to nothing. */
   watchFrame?(trace: Uint8Array, block: number, frame: number, transactions: number): FrameWatch | undefined;

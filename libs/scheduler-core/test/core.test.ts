@@ -53,6 +53,17 @@ describe("beginning of an epoch", () => {
     expect(world.core.phase).toBe("running");
   });
 
+  it("does not forget the greatest epoch when it is lost before it has begun", () => {
+    const before = new World({ lastEpoch: 7 });
+    expect(before.core.greatestEpoch).toBe(7);
+    const after = new World({ lastEpoch: before.core.greatestEpoch });
+    after.hello();
+    // A shard may not have begun epoch 7 yet when it answers.
+    for (const shard of [0, 1]) after.shardState(shard, 6, 9, 450);
+    expect(decode(EpochBegin, after.take(EpochBegin)[0]!.bytes).epoch).toBe(8);
+    expect(after.core.greatestEpoch).toBe(8);
+  });
+
   it("skips what the shards have, and messages of older terms", () => {
     const world = new World().start();
     world.core.onFrames(openBytes(0, 0));

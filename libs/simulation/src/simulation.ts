@@ -87,7 +87,7 @@ export class Simulation {
         joins--;
         this.join(this.addExecutor());
       }
-      if (this.lost) this.newCore(this.core.epoch);
+      if (this.lost) this.newCore(this.core.greatestEpoch);
       let moved = false;
       if (this.core.wantsFrames && this.nextFrame < this.frames.length && this.random.below(3) === 0) {
         this.core.onFrames(this.frames[this.nextFrame++]!);

@@ -185,7 +185,7 @@ export class Epochs {
   private nextEpoch(lost: SchedulerCore): void {
     if (this.stopping || this.core !== lost) return;
     this.byIndex = [];
-    this.core = this.createCore(lost.epoch);
+    this.core = this.createCore(lost.greatestEpoch);
     this.guard(() => {
       if (this.framer!.isOpen) this.core.framerConnected();
       for (const executor of this.executors) this.join(executor);

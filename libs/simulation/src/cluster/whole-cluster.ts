@@ -184,7 +184,7 @@ export class WholeCluster {
     const { random } = this;
     if (random.below(4) === 0) this.nowMs++;
     if (random.below(6) === 0) this.guardFramer(() => this.framer.tick(this.nowMs));
-    if (this.schedulerLost) this.startScheduler(this.scheduler.epoch);
+    if (this.schedulerLost) this.startScheduler(this.scheduler.greatestEpoch);
     if (random.below(10) === 0) this.scheduler.tick();
     if (this.scheduler.wantsFrames && this.nextFrame < this.frames.length && random.below(2) === 0) {
       this.network.delivered++;
