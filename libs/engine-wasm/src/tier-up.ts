@@ -20,6 +20,8 @@ export class TierUp {
 
   constructor(kernel: Kernel, options: Omit<CompilerOptions, "kernel">) {
     this.compiler = createCompiler({ ...options, kernel });
+    // What goes wrong with the worker shows with the first code that it gets.
+    this.compiler.warmUp().catch(() => {});
   }
 
   /** Counts an execution that is about to begin under `rules`. */

@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import type { BlockRules } from "@velarium/chain-rules";
 import type { RefusedCode } from "./compile.ts";
 import type { CompilerBudgets } from "./types.ts";
+import { WARM_UP } from "./warm-up.ts";
 import type { CompiledModule, CompileReply, CompileRequest } from "./worker.ts";
 
 export type CompileResult = CompiledModule | RefusedCode;
@@ -27,6 +28,9 @@ export class BackgroundCompiler {
   #timer: NodeJS.Timeout | undefined;
   #nextId = 0;
   #closed = false;
+  /** Calls back whoever waits until the worker is warm. */
+  #warm: (() => void) | undefined;
+  #warming: Promise<void> | undefined;
 
   constructor(budgets: CompilerBudgets, queueLimit: number) {
     this.#budgets = budgets;
@@ -45,8 +49,24 @@ export class BackgroundCompiler {
     return true;
   }
 
+  /**
+   * Starts the worker and has it compile something of no use for a while, once, so that the first code is not the one that
+   * V8 learns the compiler from. Work that comes meanwhile goes first. Resolves when it is over.
+   */
+  warmUp(): Promise<void> {
+    if (this.#warming !== undefined) return this.#warming;
+    if (this.#closed || this.#worker !== undefined) return Promise.resolve();
+    this.#warming = new Promise((resolve) => {
+      this.#warm = resolve;
+    });
+    this.#worker = this.#start();
+    this.#worker.postMessage(WARM_UP);
+    return this.#warming;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
+    this.#warm?.();
     this.#queue.length = 0;
     this.#current = undefined;
     clearTimeout(this.#timer);
@@ -74,12 +94,14 @@ export class BackgroundCompiler {
       },
     });
     worker.unref();
-    worker.on("message", (reply: CompileReply) => {
-      if (reply.id === this.#current?.request.id) this.#finish(reply);
+    worker.on("message", (reply: CompileReply | typeof WARM_UP) => {
+      if (reply === WARM_UP) this.#warm?.();
+      else if (reply.id === this.#current?.request.id) this.#finish(reply);
     });
     worker.on("error", (error: Error & { code?: string }) => {
       if (worker !== this.#worker) return;
       this.#worker = undefined;
+      this.#warm?.();
       const isMemory = error.code === "ERR_WORKER_OUT_OF_MEMORY";
       const message = isMemory ? `needs more than ${this.#budgets.workerMemoryMb} MiB` : String(error.stack);
       this.#finish({ ok: false, reason: isMemory ? "memory" : "crash", message });
@@ -90,6 +112,7 @@ export class BackgroundCompiler {
   #overdue(): void {
     const worker = this.#worker;
     this.#worker = undefined;
+    this.#warm?.();
     void worker?.terminate();
     this.#finish({ ok: false, reason: "time", message: `needs more than ${this.#budgets.wallMs} ms` });
   }

@@ -123,6 +123,10 @@ class KernelCompiler implements Compiler {
     });
   }
 
+  async warmUp(): Promise<void> {
+    await this.#background?.warmUp();
+  }
+
   stats(): CompiledStats[] {
     return [...this.#modules.values()].map((record) => ({
       template: record.key,

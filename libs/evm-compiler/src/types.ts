@@ -99,6 +99,11 @@ export interface Compiler {
   force(entry: number, rules: BlockRules): ForceOutcome;
   /** As `force`, on the worker. */
   forceInBackground(entry: number, rules: BlockRules): Promise<ForceOutcome>;
+  /**
+   * Starts the worker before there is work and lets V8 learn the compiler on it, for less than a second, once. Resolves when
+   * that is over; nobody has to wait for it.
+   */
+  warmUp(): Promise<void>;
   /** Everything that was compiled or fell back, for metrics and `velarium engine stats`. */
   stats(): CompiledStats[];
   /** Ends the worker. */

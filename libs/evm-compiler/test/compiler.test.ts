@@ -3,8 +3,11 @@ import { afterEach, describe, expect, it } from "@jest/globals";
 import { createBlockRules } from "@velarium/chain-rules";
 import { encodeCall, token } from "@velarium/contracts";
 import { Domain } from "@velarium/slots";
+import { DEFAULT_BUDGETS } from "../src/budgets.ts";
+import { compileCode } from "../src/compile.ts";
 import { createCompiler } from "../src/compiler.ts";
 import type { Compiler, CompilerBudgets, CompilerPolicy } from "../src/types.ts";
+import { warmUpCode } from "../src/warm-up.ts";
 import { address, Machine, word } from "./support/machine.ts";
 
 const HOLDER = address(0x31);
@@ -55,6 +58,30 @@ describe("tier-up", () => {
     const before = machine.interpretedFrames();
     expect(machine.run(call(transferNothing), { compiled: true, suspend: true })).toBe(expected);
     expect(machine.interpretedFrames()).toBe(before);
+  });
+
+  it("warms its worker up, once, and puts work first", async () => {
+    const { machine, compiler } = setUp();
+    const warm = compiler.warmUp();
+    const entry = machine.kernel.addCode(token.runtime);
+    let compiled = false;
+    void compiler.forceInBackground(entry, machine.rules).then((outcome) => {
+      compiled = outcome.compiled;
+    });
+    await until(() => compiled);
+    await warm;
+    await compiler.warmUp();
+    expect(compiler.stats()).toHaveLength(1);
+    const other = setUp().compiler;
+    const unfinished = other.warmUp();
+    await other.close();
+    await unfinished;
+  });
+
+  it("has a contract to warm up on that compiles", () => {
+    const emitted = compileCode(warmUpCode(), createBlockRules("osaka", 1), DEFAULT_BUDGETS);
+    expect(emitted).toMatchObject({ ok: true });
+    expect(emitted.ok && emitted.blocks).toBeGreaterThan(100);
   });
 
   it("shares one module among codes that differ in constants", () => {

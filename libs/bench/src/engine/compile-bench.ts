@@ -26,6 +26,7 @@ const CODES = [
   "revmc/fiat_token.json",
 ];
 const WARM_UP = 2;
+const FIRST = "pevm/UniswapV3Pool.hex";
 
 function readCode(path: string): Uint8Array {
   const text = readFileSync(join(fixtureFolder(), path), "utf8");
@@ -56,6 +57,36 @@ async function longestPause(runner: ResidentRunner, done: Promise<unknown>): Pro
   return longest;
 }
 
+/** The first code that a fresh worker compiles, in ms until it is emitted: at once, and after the worker has warmed up. */
+async function firstRows(context: BlockContext): Promise<BenchRow[]> {
+  const code = readCode(FIRST);
+  const rows: BenchRow[] = [];
+  // The worker alone keeps no process alive.
+  const alive = setInterval(() => {}, 1000);
+  for (const warm of [false, true]) {
+    const runner = new ResidentRunner("interpreter", tokenTransfers(1), context);
+    const compiler = createCompiler({ kernel: runner.kernel });
+    try {
+      if (warm) await compiler.warmUp();
+      await compiler.forceInBackground(runner.kernel.addCode(code), context.rules);
+      const stats = compiler.stats().find(({ codeBytes }) => codeBytes === code.length);
+      const emitted = (stats?.buildMs ?? 0) + (stats?.emitMs ?? 0);
+      const state = warm ? "warmed up" : "cold";
+      rows.push(
+        row(`first contract of a worker, ${state}: emitted`, emitted, "ms", {
+          better: "lower",
+          ...(warm ? { target: EMITTED_MS } : {}),
+          detail: `${code.length.toLocaleString("en")} bytes; engines warm their worker up when they are made`,
+        }),
+      );
+    } finally {
+      await compiler.close();
+    }
+  }
+  clearInterval(alive);
+  return rows;
+}
+
 export async function compileRows(context: BlockContext, small: boolean): Promise<BenchRow[]> {
   const name = "compile a contract of 24 kB";
   if (small || !CODES.every((path) => existsSync(join(fixtureFolder(), path))))
@@ -63,7 +94,7 @@ export async function compileRows(context: BlockContext, small: boolean): Promis
   const runner = new ResidentRunner("interpreter", tokenTransfers(HOLDERS), context);
   runner.run(0, HOLDERS);
   const compiler = createCompiler({ kernel: runner.kernel });
-  const rows: BenchRow[] = [];
+  const rows = await firstRows(context);
   let pause = 0;
   try {
     for (const [i, path] of CODES.entries()) {
