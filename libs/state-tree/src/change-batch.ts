@@ -41,7 +41,8 @@ export class ChangeBatch {
     const { batch } = this;
     this.orderRead = null;
     batch.begin(count);
-    for (let i = 0; i < count; i++) batch.add(keys, i * KEY_WORDS, i);
+    const { u32 } = batch.kernel;
+    for (let i = 0; i < count; i++) batch.add(u32, keys, i * KEY_WORDS, i);
     batch.hash();
     this.set.checkOwned(batch);
     const order = sortHashes(batch.hashes(), count);

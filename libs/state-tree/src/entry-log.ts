@@ -178,11 +178,21 @@ export class EntryLog {
   }
 
   /**
-   * Loads word `word` of the entries `from` to `to` at `positions` (-1: none) into the processor's cache, where they are in
-   * memory: their misses are waited for together.
+   * Looks ahead to the entries `from` to `to` (up to LOCATED) at `positions` (-1: none), of which words from `word` on are then
+   * copied: their cache misses are waited for together.
    */
-  approach(positions: Float64Array, from: number, to: number, word: number): void {
-    if (this.dir !== null) this.cache.touch(positions, from, to, this.written, word);
+  locate(positions: Float64Array, from: number, to: number, word: number): void {
+    const end = this.dir === null ? 0 : this.written;
+    this.cache.locate(positions, from, to, end, word);
+  }
+
+  /** Copies `count` words from `word` on of the entry at a position, the `i`-th of those located. */
+  copyWords(i: number, position: number, word: number, count: number, out: Uint32Array, to: number): void {
+    if (this.cache.copy(i, word, count, out, to)) return;
+    this.view(position);
+    const { words } = this;
+    const at = this.at + word;
+    for (let j = 0; j < count; j++) out[to + j] = words[at + j]!;
   }
 
   private viewResident(position: number): void {

@@ -53,9 +53,8 @@ export class KeyBatch {
     this.kindsAt = this.orderAt + size * 4;
   }
 
-  /** Adds the key at `keys[at]`, number `index` of the caller's batch. */
-  add(keys: Uint32Array, at: number, index: number): void {
-    const { u32 } = this.kernel;
+  /** Adds the key at `keys[at]`, number `index` of the caller's batch; `u32` is the kernel's memory after `begin`. */
+  add(u32: Uint32Array, keys: Uint32Array, at: number, index: number): void {
     const to = (this.blocksAt >>> 2) + this.count * BLOCK_WORDS;
     for (let j = 0; j < KEY_WORDS; j++) u32[to + j] = keys[at + j]!;
     this.indices[this.count++] = index;

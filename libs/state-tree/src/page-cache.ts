@@ -8,6 +8,8 @@ const PAGE_WORDS_SHIFT = 10;
 const PAGE_WORDS = 1 << PAGE_WORDS_SHIFT;
 const SLAB_SHIFT = 8;
 const SLAB_PAGES = 1 << SLAB_SHIFT;
+/** Entries that are located at once. */
+export const LOCATED = 64;
 
 export class PageCache {
   private readonly limit: number;
@@ -15,12 +17,17 @@ export class PageCache {
   private readonly pageOfFrame: Float64Array;
   private readonly used: Uint8Array;
   private frameOfPage = new Int32Array(1024).fill(-1);
-  private framesAhead = new Int32Array(0);
-  private frames = 0;
+  /** Of the entries located: frame, -1 without one, and first word in its page. */
+  private readonly frames = new Int32Array(LOCATED);
+  private readonly offsets = new Int32Array(LOCATED);
+  /** Pages admitted, and how many when entries were located: a frame may be another page's since. */
+  private admitted = 0;
+  private located = 0;
+  private framesUsed = 0;
   private hand = 0;
   hits = 0;
   misses = 0;
-  /** Keeps the loads of `touch` from being left out. */
+  /** Keeps the loads of `locate` from being left out. */
   touched = 0;
   /** Where the last lookup found its page: words of the slab and the page's first word. */
   words: Uint32Array = new Uint32Array(0);
@@ -42,34 +49,50 @@ export class PageCache {
   }
 
   /**
-   * Loads word `word` behind each of `positions[from..to]` from cached pages, so that it is in the processor's cache: first
-   * all frames, then all words, because only loads without branches between them are waited for together. Positions below 0
-   * or from `end` on are left out.
+   * Notes for `copy` where the entries `from` to `to` at `positions` stand, up to LOCATED of them, and loads the word `word` of
+   * each, so that it is in the processor's cache: first all frames, then all words, because only loads without branches
+   * between them are waited for together. Positions below 0 or from `end` on are left out, as pages that are not cached.
    */
-  touch(positions: Float64Array, from: number, to: number, end: number, word: number): void {
-    if (this.framesAhead.length < to - from) this.framesAhead = new Int32Array(to - from);
-    const { framesAhead, frameOfPage, slabs } = this;
+  locate(positions: Float64Array, from: number, to: number, end: number, word: number): void {
+    const { frames, offsets, frameOfPage, slabs, used } = this;
     const pages = frameOfPage.length;
     for (let k = from; k < to; k++) {
       const position = positions[k]!;
       const page = position >= 0 && position < end ? Math.floor(position / PAGE_BYTES) : pages;
-      framesAhead[k - from] = page < pages ? frameOfPage[page]! : -1;
+      frames[k - from] = page < pages ? frameOfPage[page]! : -1;
+      // No remainder: that of a double is a call.
+      offsets[k - from] = (position - page * PAGE_BYTES) >> 2;
     }
     let touched = 0;
-    for (let k = from; k < to; k++) {
-      const frame = framesAhead[k - from]!;
+    const count = to - from;
+    for (let i = 0; i < count; i++) {
+      const frame = frames[i]!;
       if (frame < 0) continue;
-      const at = (positions[k]! % PAGE_BYTES) / 4 + word;
-      touched ^= slabs[frame >> SLAB_SHIFT]![((frame & (SLAB_PAGES - 1)) << PAGE_WORDS_SHIFT) + at]!;
+      used[frame] = 1;
+      touched ^=
+        slabs[frame >> SLAB_SHIFT]![((frame & (SLAB_PAGES - 1)) << PAGE_WORDS_SHIFT) + offsets[i]! + word]!;
     }
     this.touched = touched;
+    this.located = this.admitted;
+  }
+
+  /** Copies `count` words from `word` on of the `i`-th entry located; false when it is not cached, or no more. */
+  copy(i: number, word: number, count: number, out: Uint32Array, to: number): boolean {
+    const frame = this.frames[i]!;
+    if (frame < 0 || this.located !== this.admitted) return false;
+    const slab = this.slabs[frame >> SLAB_SHIFT]!;
+    const at = ((frame & (SLAB_PAGES - 1)) << PAGE_WORDS_SHIFT) + this.offsets[i]! + word;
+    for (let j = 0; j < count; j++) out[to + j] = slab[at + j]!;
+    this.hits++;
+    return true;
   }
 
   /** Gives a frame to a page that is not cached; the caller fills it through `words` and `at`. */
   admit(page: number): void {
-    let frame = this.frames;
+    this.admitted++;
+    let frame = this.framesUsed;
     if (frame < this.limit) {
-      this.frames++;
+      this.framesUsed++;
       if (frame % SLAB_PAGES === 0)
         this.slabs.push(new Uint32Array(Math.min(SLAB_PAGES, this.limit - frame) * PAGE_WORDS));
     } else {
@@ -116,6 +139,7 @@ export class PageCache {
 
   /** Forgets every page at or after a position (the log was cut there). */
   forgetFrom(position: number): void {
+    this.admitted++;
     for (let page = Math.floor(position / PAGE_BYTES); page < this.frameOfPage.length; page++) {
       const frame = this.frameOfPage[page]!;
       if (frame < 0) continue;

@@ -23,15 +23,13 @@ import {
 import { compareHashes, hashesToWords } from "./hash-words.ts";
 import type { KeyBatch } from "./key-batch.ts";
 import { OrderedIndex } from "./ordered-index.ts";
+import { LOCATED } from "./page-cache.ts";
 import { deletedBelow, numberBefore, type PartUndo } from "./part-undo.ts";
 import { hashEntries, PartitionTree } from "./partition-tree.ts";
 import type { TreeKernel } from "./tree-kernel.ts";
 
 /** Dead twigs that are collected before the tree forgets them together; it copies its live bits for that. */
 const TRIM_TWIGS = 2;
-
-/** Entries of the log that are copied together: their misses are waited for together. */
-const COPIES_TOGETHER = 64;
 
 let replacedScratch = new Float64Array(1024);
 let positions = new Float64Array(256);
@@ -130,16 +128,17 @@ export class Partition {
     const { log } = this;
     if (positions.length < copied.length) positions = new Float64Array(copied.length * 2);
     for (let i = 0; i < copied.length; i++) positions[i] = this.positionOf(replaced[copied[i]!]!);
-    for (let from = 0; from < copied.length; from += COPIES_TOGETHER) {
-      const to = Math.min(copied.length, from + COPIES_TOGETHER);
-      log.approach(positions, from, to, EntryWord.key);
-      log.approach(positions, from, to, EntryWord.value);
+    for (let from = 0; from < copied.length; from += LOCATED) {
+      const to = Math.min(copied.length, from + LOCATED);
+      // An entry is two cache lines.
+      log.locate(positions, from, to, EntryWord.key);
+      log.locate(positions, from, to, EntryWord.value);
       for (let i = from; i < to; i++) {
-        log.view(positions[i]!);
-        const { words, at } = log;
         const entry = copied[i]! * ENTRY_WORDS;
-        for (let j = 0; j < EntryWord.next; j++) entries[entry + j] = words[at + j]!;
-        for (let j = EntryWord.value; j < ENTRY_WORDS; j++) entries[entry + j] = words[at + j]!;
+        const n = i - from;
+        log.copyWords(n, positions[i]!, EntryWord.key, EntryWord.next, entries, entry);
+        const { value } = EntryWord;
+        log.copyWords(n, positions[i]!, value, ENTRY_WORDS - value, entries, entry + value);
       }
     }
   }

@@ -2,12 +2,10 @@
 import type { EntryLog } from "./entry-log.ts";
 import { EntryWord } from "./format.ts";
 import { KeyBatch } from "./key-batch.ts";
+import { LOCATED } from "./page-cache.ts";
 import { numberBefore, type PartUndo } from "./part-undo.ts";
 import type { PartitionSet } from "./partition-set.ts";
 import { alignedTarget, alignedWords, clearValue, KEY_WORDS, VALUE_WORDS } from "./words.ts";
-
-/** Values whose misses are waited for together. */
-const TOGETHER = 64;
 
 export class ValueReader {
   private readonly set: PartitionSet;
@@ -36,9 +34,10 @@ export class ValueReader {
     const words = alignedWords(keys, count * KEY_WORDS);
     const target = alignedTarget(out, count);
     batch.begin(count);
+    const { u32 } = batch.kernel;
     for (let i = 0; i < count; i++) {
       if (codes.isAbsent(words, i * KEY_WORDS)) clearValue(target, i * VALUE_WORDS);
-      else batch.add(words, i * KEY_WORDS, i);
+      else batch.add(u32, words, i * KEY_WORDS, i);
     }
     batch.hash();
     set.checkOwned(batch);
@@ -62,24 +61,18 @@ export class ValueReader {
     const { positions } = this;
     const numbersFrom = batch.numbersAt >>> 3;
     const firstBytes = batch.hashesAt + 3;
-    for (let from = 0; from < count; from += TOGETHER) {
-      const end = Math.min(count, from + TOGETHER);
+    for (let from = 0; from < count; from += LOCATED) {
+      const end = Math.min(count, from + LOCATED);
       for (let k = from; k < end; k++) {
         const number = f64[numbersFrom + k]!;
         positions[k] = number < 0 ? -1 : set.list[set.placeOf(u8[firstBytes + k * 32]!)]!.positionOf(number);
       }
-      log.approach(positions, from, end, EntryWord.value);
+      log.locate(positions, from, end, EntryWord.value);
       for (let k = from; k < end; k++) {
         const to = indices[k]! * VALUE_WORDS;
         const position = positions[k]!;
-        if (position < 0) {
-          clearValue(target, to);
-          continue;
-        }
-        log.view(position);
-        const { words } = log;
-        const at = log.at + EntryWord.value;
-        for (let j = 0; j < VALUE_WORDS; j++) target[to + j] = words[at + j]!;
+        if (position < 0) clearValue(target, to);
+        else log.copyWords(k - from, position, EntryWord.value, VALUE_WORDS, target, to);
       }
     }
   }
