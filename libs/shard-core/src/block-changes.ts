@@ -2,6 +2,7 @@
 
 import { addWord, copyWords, KEY_WORDS, sameKey, VALUE_WORDS } from "@velarium/slots";
 import type { CommittedState } from "./answers.ts";
+import { R } from "./slot-rows.ts";
 import { C, G, type SlotTable, V } from "./slot-table.ts";
 
 export interface ChangedSlots {
@@ -27,10 +28,11 @@ export class ChangesPass {
   kept = new Uint32Array(256);
   count = 0;
 
-  /** The effect of a key within its row; a new one has seq -1 and value 0. `rows.marks` holds the row's first + 1. */
+  /** The effect of a key within its row; a new one has seq -1 and value 0. the row's mark holds the row's first + 1. */
   effectOf(table: SlotTable, row: number, key: Uint32Array, keyAt: number): number {
-    const { marks } = table.rows;
-    for (let e = marks[row]! - 1; e >= 0; e = this.next[e]!)
+    const { words } = table.rows;
+    const mark = words[row + R.marks]!;
+    for (let e = mark - 1; e >= 0; e = this.next[e]!)
       if (sameKey(this.keys, e * KEY_WORDS, key, keyAt)) return e;
     if (this.count === this.seqs.length) this.grow();
     const e = this.count++;
@@ -38,8 +40,8 @@ export class ChangesPass {
     for (let k = 0; k < VALUE_WORDS; k++) this.values[e * VALUE_WORDS + k] = 0;
     this.seqs[e] = -1;
     this.rows[e] = row;
-    this.next[e] = marks[row]! - 1;
-    marks[row] = e + 1;
+    this.next[e] = mark - 1;
+    words[row + R.marks] = e + 1;
     return e;
   }
 
@@ -103,8 +105,8 @@ export function collectChanges(
   let distinct = 0;
   for (let e = 0; e < count; e++) {
     const row = pass.rows[e]!;
-    if (rows.marks[row] === 0) continue;
-    rows.marks[row] = 0;
+    if (rows.words[row + R.marks] === 0) continue;
+    rows.words[row + R.marks] = 0;
     touched[distinct++] = row;
   }
   return { changes: withoutUnchanged(pass, state), rows: touched.subarray(0, distinct) };

@@ -28,6 +28,7 @@ import { ClosingBlocks } from "./closing-blocks.ts";
 import { CODE_PREFIX_BYTES, CodeTable, type NewCode } from "./code-table.ts";
 import { ShardError } from "./error.ts";
 import { NO_PEER, ParkedReads, type ReadRequest } from "./parked-reads.ts";
+import { R } from "./slot-rows.ts";
 import { C, G, SlotTable, V } from "./slot-table.ts";
 
 export interface ShardCoreOptions {
@@ -172,7 +173,7 @@ export class ShardCore {
       const row = table.rows.find(hi[i]!, lo[i]!);
       if (this.answer(row, request)) {
         // A folded generation is a version others may wait for.
-        if (request.genLast > 0 && row >= 0 && table.rows.parked[row]! >= 0) this.wake(row);
+        if (request.genLast > 0 && row >= 0 && table.rows.words[row + R.parked]! >= 0) this.wake(row);
         continue;
       }
       const parkedRow = row >= 0 ? row : table.rows.ensure(hi[i]!, lo[i]!);
@@ -223,7 +224,7 @@ export class ShardCore {
       }
       this.totals.versions++;
       closing.countVersion(seq, partitionOfId(hi[i]!));
-      if (table.rows.parked[row]! >= 0) this.wake(row);
+      if (table.rows.words[row + R.parked]! >= 0) this.wake(row);
     }
     this.takeContributions(message);
     const { codeSeqs } = message;
@@ -262,7 +263,7 @@ export class ShardCore {
       }
       this.totals.contributions += grown;
       this.closing.countDeltas(genSeq, partitionOfId(deltaHi[i]!), grown);
-      if (table.rows.parked[row]! >= 0) this.wake(row);
+      if (table.rows.words[row + R.parked]! >= 0) this.wake(row);
     }
   }
 
@@ -371,7 +372,7 @@ export class ShardCore {
     const base = table.newest(row, read.version, read.key, read.keyAt);
     const from = base < 0 ? this.committedSeq : table.versions.f64[base]!;
     this.loadBase(base, read.key, read.keyAt);
-    for (let gen = table.rows.generations[row]!; gen >= 0; gen = generations.next[gen]!) {
+    for (let gen = table.rows.words[row + R.generations]!; gen >= 0; gen = generations.next[gen]!) {
       const genSeq = generations.f64[gen]!;
       if (genSeq > from && genSeq <= read.version) table.addSum(gen, read.key, read.keyAt, sum, 0);
     }
@@ -402,7 +403,7 @@ export class ShardCore {
     for (let again = true; again; ) {
       again = false;
       let before = -1;
-      let node = this.table.rows.parked[row]!;
+      let node = this.table.rows.words[row + R.parked]!;
       while (node >= 0) {
         parked.load(node, woken);
         if (this.answer(row, woken)) {
@@ -444,14 +445,14 @@ export class ShardCore {
       const seq = versions.f64[node]!;
       const w = node * V.words;
       if (seq < firstSeq || seq > closeSeq || versions.u32[w + V.derived] === 1) continue;
-      this.closing.countVersion(seq, partitionOfId(rows.hi[versions.u32[w + V.row]!]!));
+      this.closing.countVersion(seq, partitionOfId(rows.words[versions.u32[w + V.row]! + R.hi]!));
     }
     for (let i = 0; i < liveGenerations.length; i++) {
       const gen = liveGenerations.nodes[i]!;
       const genSeq = generations.f64[gen]!;
       if (genSeq < firstSeq || genSeq > closeSeq) continue;
       const g = gen * G.words;
-      const partition = partitionOfId(rows.hi[generations.u32[g + G.row]!]!);
+      const partition = partitionOfId(rows.words[generations.u32[g + G.row]! + R.hi]!);
       this.closing.countDeltas(genSeq, partition, generations.u32[g + G.count]!);
     }
   }
@@ -515,7 +516,7 @@ export class ShardCore {
     for (let i = 0; i < block.rows.length; i++) {
       const row = block.rows[i]!;
       table.cut(row, block.closeSeq);
-      if (table.rows.parked[row]! >= 0) this.wake(row);
+      if (table.rows.words[row + R.parked]! >= 0) this.wake(row);
       table.rows.releaseIfEmpty(row);
     }
     this.flush();

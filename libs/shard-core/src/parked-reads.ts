@@ -2,7 +2,7 @@
 
 import { copyWords, KEY_WORDS } from "@velarium/slots";
 import { NodeArena } from "./node-arena.ts";
-import type { SlotRows } from "./slot-rows.ts";
+import { R, type SlotRows } from "./slot-rows.ts";
 
 /** Node: f64 version, genSeq, genLast; words row, peer, token, mode, genCount, key. */
 export const P = {
@@ -58,9 +58,9 @@ export class ParkedReads {
     arena.u32[w + P.genCount] = read.genCount;
     copyWords(arena.u32, w + P.key, read.key, read.keyAt, KEY_WORDS);
     arena.next[node] = -1;
-    if (rows.parked[row]! < 0) rows.parked[row] = node;
-    else arena.next[rows.parkedTail[row]!] = node;
-    rows.parkedTail[row] = node;
+    if (rows.words[row + R.parked]! < 0) rows.words[row + R.parked] = node;
+    else arena.next[rows.words[row + R.parkedTail]!] = node;
+    rows.words[row + R.parkedTail] = node;
   }
 
   /** Loads a node into `read`; the key is copied, because the arena may move. */
@@ -83,9 +83,9 @@ export class ParkedReads {
   unlink(row: number, before: number, node: number): number {
     const { arena, rows } = this;
     const next = arena.next[node]!;
-    if (before < 0) rows.parked[row] = next;
+    if (before < 0) rows.words[row + R.parked] = next;
     else arena.next[before] = next;
-    if (rows.parkedTail[row] === node) rows.parkedTail[row] = before;
+    if (rows.words[row + R.parkedTail] === node) rows.words[row + R.parkedTail] = before;
     arena.release(node);
     return next;
   }

@@ -1,47 +1,74 @@
 /**
- * Slots that have anything uncommitted or anyone waiting: a chained hash table by slot id. A row holds the heads of
- * its lists; -1 is an empty list.
+ * Slots that have anything uncommitted or anyone waiting: a chained hash table by slot id. A row holds the heads of its
+ * lists; -1 is an empty list. All of a row stands in 32 aligned bytes, half a cache line, for it is nearly always wanted
+ * together; a row is named by its first word.
  */
-const INITIAL = 1024;
+import { alignedBuffer } from "@velarium/columns";
+
+/** Words of a row. */
+export const R = {
+  hi: 0,
+  lo: 1,
+  /** Newest version. */
+  versions: 2,
+  /** Newest delta generation. */
+  generations: 3,
+  /** Oldest parked read, and the newest, so that order of arrival is kept. */
+  parked: 4,
+  parkedTail: 5,
+  /** For a walk that meets rows more than once: what it has noted, 0 when it is over. */
+  marks: 6,
+  /** Next row of the bucket, or of the free ones. */
+  next: 7,
+} as const;
+const ROW_WORDS = 8;
+const INITIAL_ROWS = 1024;
+
+const allocate = (rows: number): Int32Array<ArrayBuffer> =>
+  new Int32Array(alignedBuffer(rows * ROW_WORDS * 4), 0, rows * ROW_WORDS);
 
 export class SlotRows {
-  hi = new Uint32Array(INITIAL);
-  lo = new Uint32Array(INITIAL);
-  /** Newest version. */
-  versions = new Int32Array(INITIAL);
-  /** Newest delta generation. */
-  generations = new Int32Array(INITIAL);
-  /** Oldest parked read, and the newest, so that order of arrival is kept. */
-  parked = new Int32Array(INITIAL);
-  parkedTail = new Int32Array(INITIAL);
-  /** Pass in which the row was last looked at, for walks that meet a row more than once. */
-  marks = new Uint32Array(INITIAL);
+  /** All rows. The array is another one when `ensure` has grown it. */
+  words = allocate(INITIAL_ROWS);
   size = 0;
-  private next = new Int32Array(INITIAL);
-  private buckets = new Int32Array(INITIAL * 2).fill(-1);
+  private buckets = new Int32Array(INITIAL_ROWS * 2).fill(-1);
   private free = -1;
+  /** End of the rows that were ever used. */
   private top = 0;
 
   find(hi: number, lo: number): number {
-    const { next } = this;
-    let row = this.buckets[(lo ^ (hi * 0x9e3779b1)) & (this.buckets.length - 1)]!;
-    while (row >= 0 && (this.lo[row] !== lo || this.hi[row] !== hi)) row = next[row]!;
+    const { words } = this;
+    const high = hi | 0;
+    const low = lo | 0;
+    let row = this.buckets[this.bucketOf(high, low)]!;
+    while (row >= 0 && (words[row + R.lo] !== low || words[row + R.hi] !== high)) row = words[row + R.next]!;
     return row;
+  }
+
+  private bucketOf(hi: number, lo: number): number {
+    return (lo ^ Math.imul(hi, 0x9e3779b1)) & (this.buckets.length - 1);
   }
 
   ensure(hi: number, lo: number): number {
     const found = this.find(hi, lo);
     if (found >= 0) return found;
-    if (this.free < 0 && this.top === this.hi.length) this.grow();
+    if (this.free < 0 && this.top === this.words.length) this.grow();
+    const { words } = this;
     let row = this.free;
-    if (row >= 0) this.free = this.next[row]!;
-    else row = this.top++;
-    this.hi[row] = hi;
-    this.lo[row] = lo;
-    this.versions[row] = this.generations[row] = this.parked[row] = this.parkedTail[row] = -1;
-    this.marks[row] = 0;
-    const bucket = (lo ^ (hi * 0x9e3779b1)) & (this.buckets.length - 1);
-    this.next[row] = this.buckets[bucket]!;
+    if (row >= 0) this.free = words[row + R.next]!;
+    else {
+      row = this.top;
+      this.top += ROW_WORDS;
+    }
+    words[row + R.hi] = hi;
+    words[row + R.lo] = lo;
+    words[row + R.versions] = -1;
+    words[row + R.generations] = -1;
+    words[row + R.parked] = -1;
+    words[row + R.parkedTail] = -1;
+    words[row + R.marks] = 0;
+    const bucket = this.bucketOf(hi, lo);
+    words[row + R.next] = this.buckets[bucket]!;
     this.buckets[bucket] = row;
     this.size++;
     return row;
@@ -49,15 +76,17 @@ export class SlotRows {
 
   /** Frees a row whose lists are all empty. */
   releaseIfEmpty(row: number): void {
-    if (this.versions[row]! >= 0 || this.generations[row]! >= 0 || this.parked[row]! >= 0) return;
-    const bucket = (this.lo[row]! ^ (this.hi[row]! * 0x9e3779b1)) & (this.buckets.length - 1);
-    let at = this.buckets[bucket]!;
-    if (at === row) this.buckets[bucket] = this.next[row]!;
+    const { words, buckets } = this;
+    if ((words[row + R.versions]! & words[row + R.generations]! & words[row + R.parked]!) !== -1) return;
+    const bucket = this.bucketOf(words[row + R.hi]!, words[row + R.lo]!);
+    const next = words[row + R.next]!;
+    let at = buckets[bucket]!;
+    if (at === row) buckets[bucket] = next;
     else {
-      while (this.next[at] !== row) at = this.next[at]!;
-      this.next[at] = this.next[row]!;
+      while (words[at + R.next] !== row) at = words[at + R.next]!;
+      words[at + R.next] = next;
     }
-    this.next[row] = this.free;
+    words[row + R.next] = this.free;
     this.free = row;
     this.size--;
   }
@@ -69,30 +98,16 @@ export class SlotRows {
     this.size = 0;
   }
 
+  /** Only with every row in use. */
   private grow(): void {
-    const rows = this.hi.length * 2;
-    const u32 = (a: Uint32Array): Uint32Array<ArrayBuffer> => {
-      const b = new Uint32Array(rows);
-      b.set(a);
-      return b;
-    };
-    const i32 = (a: Int32Array): Int32Array<ArrayBuffer> => {
-      const b = new Int32Array(rows);
-      b.set(a);
-      return b;
-    };
-    this.hi = u32(this.hi);
-    this.lo = u32(this.lo);
-    this.marks = u32(this.marks);
-    this.versions = i32(this.versions);
-    this.generations = i32(this.generations);
-    this.parked = i32(this.parked);
-    this.parkedTail = i32(this.parkedTail);
-    this.next = i32(this.next);
+    const rows = (this.words.length / ROW_WORDS) * 2;
+    const words = allocate(rows);
+    words.set(this.words);
+    this.words = words;
     this.buckets = new Int32Array(rows * 2).fill(-1);
-    for (let row = 0; row < this.top; row++) {
-      const bucket = (this.lo[row]! ^ (this.hi[row]! * 0x9e3779b1)) & (this.buckets.length - 1);
-      this.next[row] = this.buckets[bucket]!;
+    for (let row = 0; row < this.top; row += ROW_WORDS) {
+      const bucket = this.bucketOf(words[row + R.hi]!, words[row + R.lo]!);
+      words[row + R.next] = this.buckets[bucket]!;
       this.buckets[bucket] = row;
     }
   }

@@ -5,7 +5,7 @@
 
 import { addWord, copyWords, KEY_WORDS, sameKey, VALUE_WORDS } from "@velarium/slots";
 import { NodeArena } from "./node-arena.ts";
-import { SlotRows } from "./slot-rows.ts";
+import { R, SlotRows } from "./slot-rows.ts";
 
 /** Version node: f64 seq; words row, 1 if derived from a generation, key, value. */
 export const V = { row: 0, derived: 1, key: 2, value: 16, words: 24 } as const;
@@ -63,7 +63,7 @@ export class SlotTable {
   ): number {
     const { versions, rows } = this;
     let before = -1;
-    let after = rows.versions[row]!;
+    let after = rows.words[row + R.versions]!;
     while (after >= 0 && versions.f64[after]! > seq) {
       before = after;
       after = versions.next[after]!;
@@ -79,7 +79,7 @@ export class SlotTable {
     copyWords(u32, w + V.key, key, keyAt, KEY_WORDS);
     copyWords(u32, w + V.value, value, valueAt, VALUE_WORDS);
     versions.next[node] = after;
-    if (before < 0) rows.versions[row] = node;
+    if (before < 0) rows.words[row + R.versions] = node;
     else versions.next[before] = node;
     this.liveVersions.push(node);
     return node;
@@ -88,7 +88,7 @@ export class SlotTable {
   /** True when some version of the id has exactly this seq. */
   has(row: number, seq: number): boolean {
     const { f64, next } = this.versions;
-    let node = this.rows.versions[row]!;
+    let node = this.rows.words[row + R.versions]!;
     while (node >= 0 && f64[node]! > seq) node = next[node]!;
     return node >= 0 && f64[node] === seq;
   }
@@ -96,7 +96,7 @@ export class SlotTable {
   /** Newest version ≤ `seq` of the full key, or -1. */
   newest(row: number, seq: number, key: Uint32Array, keyAt: number): number {
     const { f64, next, u32 } = this.versions;
-    let node = this.rows.versions[row]!;
+    let node = this.rows.words[row + R.versions]!;
     while (node >= 0 && f64[node]! > seq) node = next[node]!;
     while (node >= 0 && !sameKey(u32, node * V.words + V.key, key, keyAt)) node = next[node]!;
     return node;
@@ -104,7 +104,7 @@ export class SlotTable {
 
   generation(row: number, genSeq: number): number {
     const { f64, next } = this.generations;
-    let node = this.rows.generations[row]!;
+    let node = this.rows.words[row + R.generations]!;
     while (node >= 0 && f64[node] !== genSeq) node = next[node]!;
     return node;
   }
@@ -137,8 +137,8 @@ export class SlotTable {
       generations.u32[w + G.row] = row;
       generations.u32[w + G.count] = 0;
       generations.u32[w + G.head] = 0xffffffff;
-      generations.next[gen] = rows.generations[row]!;
-      rows.generations[row] = gen;
+      generations.next[gen] = rows.words[row + R.generations]!;
+      rows.words[row + R.generations] = gen;
       this.liveGenerations.push(gen);
     }
     const g = gen * G.words;
@@ -183,12 +183,12 @@ export class SlotTable {
   cut(row: number, closeSeq: number): void {
     const { versions, generations, contributions, rows } = this;
     let before = -1;
-    let node = rows.versions[row]!;
+    let node = rows.words[row + R.versions]!;
     while (node >= 0 && versions.f64[node]! > closeSeq) {
       before = node;
       node = versions.next[node]!;
     }
-    if (before < 0) rows.versions[row] = -1;
+    if (before < 0) rows.words[row + R.versions] = -1;
     else versions.next[before] = -1;
     while (node >= 0) {
       const next = versions.next[node]!;
@@ -196,12 +196,12 @@ export class SlotTable {
       node = next;
     }
     let kept = -1;
-    let gen = rows.generations[row]!;
-    rows.generations[row] = -1;
+    let gen = rows.words[row + R.generations]!;
+    rows.words[row + R.generations] = -1;
     while (gen >= 0) {
       const next = generations.next[gen]!;
       if (generations.f64[gen]! > closeSeq) {
-        if (kept < 0) rows.generations[row] = gen;
+        if (kept < 0) rows.words[row + R.generations] = gen;
         else generations.next[kept] = gen;
         generations.next[gen] = -1;
         kept = gen;
