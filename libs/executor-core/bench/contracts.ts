@@ -1,7 +1,7 @@
 /**
  * CPU time of the executor core per contract call: ERC-20 transfers and swaps of the workload in dispatches of 512, with
  * the accesses that a simulation declares, versions granted as the scheduler would; the engine is part of it. Only the
- * core's own calls are timed. `node libs/executor-core/bench/contracts.ts [reference|wasm]`
+ * core's own calls are timed. `node libs/executor-core/bench/contracts.ts [reference|wasm] [erc20,swap] [dispatches]`
  */
 import { configOfFork, createEthereumRules } from "@velarium/chain-rules";
 import { decode, encode, schemaIdOf } from "@velarium/columns";
@@ -38,7 +38,7 @@ import { createExecutorCore } from "../src/index.ts";
 const SHARDS = 2;
 const PARTITIONS = 64;
 const BATCH = 512;
-const BATCHES = 40;
+const BATCHES = Number(process.argv[4] ?? 40);
 const CHAIN_ID = 1337;
 const secret = new Uint8Array(32).fill(1);
 const ids = new SlotIds(secret, PARTITIONS);
@@ -266,4 +266,4 @@ async function measure(kind: WorkloadKind): Promise<void> {
   );
 }
 
-for (const kind of ["erc20", "swap"] as const) await measure(kind);
+for (const kind of (process.argv[3] ?? "erc20,swap").split(",") as WorkloadKind[]) await measure(kind);

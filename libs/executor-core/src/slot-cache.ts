@@ -3,9 +3,9 @@
  * bucket gives way, so the cache is bounded and never rehashes.
  *
  * The cache is far larger than a processor's, so what counts is how many cache lines and pages are touched. A bucket is
- * five lines side by side. What decides a search, ids and versions, fills the first. Each row fills another: the value
+ * seven lines side by side. What decides a search, ids and versions, fills the first. Each row fills another: the value
  * and the first 24 bytes of the key, which is all of the key of an account's field. Only the keys of storage slots have
- * a rest, kept aside.
+ * a rest; the rests of two rows fill a line.
  */
 import { copyWords, KEY_WORDS, VALUE_WORDS } from "@velarium/slots";
 import { wasmApi } from "@velarium/wasm";
@@ -22,9 +22,11 @@ const ROW_WORDS = 16;
 const FIRST_WORDS = 6;
 const FIRST = VALUE_WORDS;
 const HAS_REST = FIRST + FIRST_WORDS;
-const BUCKET_WORDS = HEAD_WORDS + WAYS * ROW_WORDS;
-const BUCKET_NUMBERS = BUCKET_WORDS / 2;
 const REST_WORDS = KEY_WORDS - FIRST_WORDS;
+/** In a bucket: where the rests of keys begin. */
+const RESTS = HEAD_WORDS + WAYS * ROW_WORDS;
+const BUCKET_WORDS = RESTS + WAYS * REST_WORDS;
+const BUCKET_NUMBERS = BUCKET_WORDS / 2;
 /** Rows that `setAll` brings near at once: 128 bytes each, so they stay in the nearest cache until they are written. */
 const SET_GROUP = 128;
 
@@ -56,7 +58,6 @@ export class SlotCache {
   private readonly data: Uint32Array;
   /** The same once more, for the versions. */
   private readonly numbers: Float64Array;
-  private readonly rests: Uint32Array;
   /** What `approach` saw, so that its loads are not left out. */
   protected touched = 0;
 
@@ -67,7 +68,6 @@ export class SlotCache {
     this.mask = buckets - 1;
     this.data = allocate(buckets * BUCKET_WORDS);
     this.numbers = new Float64Array(this.data.buffer);
-    this.rests = new Uint32Array(this.rows * REST_WORDS);
     this.clear();
   }
 
@@ -90,7 +90,8 @@ export class SlotCache {
       const id = lo[which[i]!]!;
       const head = (id & mask) * BUCKET_WORDS;
       for (let way = 0; way < WAYS; way++)
-        if (data[head + way] === id) any |= data[head + HEAD_WORDS + way * ROW_WORDS]!;
+        if (data[head + way] === id)
+          any |= data[head + HEAD_WORDS + way * ROW_WORDS]! | data[head + RESTS + way * REST_WORDS]!;
     }
     this.touched = any;
   }
@@ -113,7 +114,7 @@ export class SlotCache {
       if (data[head + way] !== lo || data[head + HI + way] !== hi) continue;
       if (numbers[versions + way] !== version) continue;
       const row = head + HEAD_WORDS + way * ROW_WORDS;
-      if (!this.isKey(row, bucket * WAYS + way, keys, keyAt)) continue;
+      if (!this.isKey(row, head + RESTS + way * REST_WORDS, keys, keyAt)) continue;
       copyWords(out, outAt, data, row, VALUE_WORDS);
       return true;
     }
@@ -152,7 +153,7 @@ export class SlotCache {
             target = way;
           }
         }
-        any |= data[head + HEAD_WORDS + target * ROW_WORDS]!;
+        any |= data[head + HEAD_WORDS + target * ROW_WORDS]! | data[head + RESTS + target * REST_WORDS]!;
       }
       for (let i = first; i < end; i++)
         this.set(hi[i]!, lo[i]!, versions[i]!, keys, i * KEY_WORDS, values, i * VALUE_WORDS);
@@ -180,7 +181,7 @@ export class SlotCache {
       const present = numbers[versions + way]!;
       if (data[head + way] === lo && data[head + HI + way] === hi && present !== EMPTY) {
         const row = head + HEAD_WORDS + way * ROW_WORDS;
-        if (this.isKey(row, bucket * WAYS + way, keys, keyAt)) {
+        if (this.isKey(row, head + RESTS + way * REST_WORDS, keys, keyAt)) {
           if (present > version) return;
           numbers[versions + way] = version;
           copyWords(data, row, value, valueAt, VALUE_WORDS);
@@ -201,18 +202,18 @@ export class SlotCache {
     const rest = hasRest(keys, keyAt);
     data[at + HAS_REST] = rest;
     if (rest === 1)
-      copyWords(this.rests, (bucket * WAYS + target) * REST_WORDS, keys, keyAt + FIRST_WORDS, REST_WORDS);
+      copyWords(data, head + RESTS + target * REST_WORDS, keys, keyAt + FIRST_WORDS, REST_WORDS);
   }
 
-  /** `row`: where the row is; `index`: its number. */
-  private isKey(row: number, index: number, keys: Uint32Array, keyAt: number): boolean {
-    const { data, rests } = this;
+  /** `row` and `restAt`: where the row and the rest of its key are. */
+  private isKey(row: number, restAt: number, keys: Uint32Array, keyAt: number): boolean {
+    const { data } = this;
     const first = row + FIRST;
     for (let i = 0; i < FIRST_WORDS; i++) if (data[first + i] !== keys[keyAt + i]) return false;
-    if (data[row + HAS_REST] !== hasRest(keys, keyAt)) return false;
-    if (data[row + HAS_REST] === 0) return true;
-    const at = index * REST_WORDS;
-    for (let i = 0; i < REST_WORDS; i++) if (rests[at + i] !== keys[keyAt + FIRST_WORDS + i]) return false;
+    const rest = hasRest(keys, keyAt);
+    if (data[row + HAS_REST] !== rest) return false;
+    if (rest === 0) return true;
+    for (let i = 0; i < REST_WORDS; i++) if (data[restAt + i] !== keys[keyAt + FIRST_WORDS + i]) return false;
     return true;
   }
 }
