@@ -42,8 +42,11 @@ const GROW_LOAD = 0.6;
 const FULL_LOAD = 0.8;
 /** The sweep aims below the bound: it passes some 1 / (1 - 0.8) rows for each one it evicts. */
 const SWEEP_LOAD = 0.8;
-/** 2 MiB in all; a table of a million rows is copied seven times as it grows, each time twice as much. */
-const INITIAL_ROWS = 1 << 15;
+/**
+ * 17 MiB in all, of which only what is touched is there; a table of a million rows is copied three times as it grows, each
+ * time twice as much.
+ */
+const INITIAL_ROWS = 1 << 18;
 const MIN_GROUP_ROWS = 16;
 /** Floors per group; an eviction raises one of them, so that other slots keep what executors have cached. */
 const FLOORS = 512;
@@ -320,16 +323,22 @@ export class SlotTable {
     this.f64 = this.memory.f64;
     this.u32 = this.memory.u32;
     this.tags = this.memory.tags;
-    const { u32 } = this;
-    const words = 2 * ROW_WORDS;
-    for (let group = 0, w = 0; group < groups; group++) {
-      for (let old = group * oldSpan, end = old + (1 << oldShift); old < end; old++, w += words) {
-        if (oldTags[old] === 0) continue;
-        const place = this.freePlace(group, oldWords[w + ID_LO]!);
-        this.setTag(group, place, oldTags[old]!);
-        for (let k = 0, to = ((group << this.groupShift) + place) * words; k < words; k++)
-          u32[to + k] = oldWords[w + k]!;
+    for (let group = 0; group < groups; group++) {
+      const firstTag = group * oldSpan;
+      const firstRow = group << oldShift;
+      for (let place = 0; place < 1 << oldShift; place++) {
+        const tag = oldTags[firstTag + place]!;
+        if (tag !== 0) this.moveHere(group, tag, oldWords, (firstRow + place) * 2 * ROW_WORDS);
       }
     }
+  }
+
+  /** Puts a row of a smaller table, at `from` of its words, where it belongs in this one. */
+  private moveHere(group: number, tag: number, words: Uint32Array, from: number): void {
+    const { u32 } = this;
+    const place = this.freePlace(group, words[from + ID_LO]!);
+    this.setTag(group, place, tag);
+    const to = ((group << this.groupShift) + place) * 2 * ROW_WORDS;
+    for (let k = 0; k < 2 * ROW_WORDS; k++) u32[to + k] = words[from + k]!;
   }
 }
