@@ -66,7 +66,11 @@ export class AccountTable {
   private freeHead = -1;
   private rows = 0;
   private hand = 0;
-  private index = new Int32Array(INITIAL * 2).fill(-1);
+  /**
+   * Entry i: row at 2 i (-1: free), the row's hash at 2 i + 1, so that probing and moving entries stay within the index. Twice
+   * as many entries as rows.
+   */
+  private index = new Int32Array(INITIAL * 4).fill(-1);
   private readonly seed: number;
   private bytes = new Uint8Array(alignedBuffer(INITIAL * ROW_BYTES));
   i32 = new Int32Array(this.bytes.buffer);
@@ -118,10 +122,12 @@ export class AccountTable {
 
   private findWords(a: number, b: number, c: number, d: number, e: number): number {
     const { index, i32 } = this;
-    const mask = index.length - 1;
-    for (let i = this.hashWords(a, b, c, d, e) & mask; ; i = (i + 1) & mask) {
-      const row = index[i]!;
+    const mask = (index.length >> 1) - 1;
+    const hash = this.hashWords(a, b, c, d, e);
+    for (let i = hash & mask; ; i = (i + 1) & mask) {
+      const row = index[2 * i]!;
       if (row < 0) return -1;
+      if (index[2 * i + 1] !== hash) continue;
       const w = row << 4;
       if (i32[w] === a && i32[w + 1] === b && i32[w + 2] === c && i32[w + 3] === d && i32[w + 4] === e)
         return row;
@@ -134,7 +140,7 @@ export class AccountTable {
    */
   warm(addresses: Uint8Array, count: number): void {
     const { index, i32 } = this;
-    const mask = index.length - 1;
+    const mask = (index.length >> 1) - 1;
     if (this.warmed.length < count) this.warmed = new Int32Array(2 * count);
     const { warmed } = this;
     for (let i = 0, at = 0; i < count; i++, at += 20)
@@ -146,7 +152,7 @@ export class AccountTable {
           word(addresses, at + 12),
           word(addresses, at + 16),
         ) & mask;
-    for (let i = 0; i < count; i++) warmed[i] = index[warmed[i]!]!;
+    for (let i = 0; i < count; i++) warmed[i] = index[2 * warmed[i]!]!;
     let touched = 0;
     for (let i = 0; i < count; i++) touched ^= i32[Math.max(warmed[i]!, 0) << 4]!;
     this.touched = touched;
@@ -180,16 +186,17 @@ export class AccountTable {
     i32[w + FLAGS] = USED;
     f64[(row << 3) + NEXT] = f64[(row << 3) + SETTLED] = 0;
     this.size++;
-    this.link(row);
+    this.link(row, this.hashWords(a, b, c, d, e));
     return row;
   }
 
-  private link(row: number): void {
+  private link(row: number, hash: number): void {
     const { index } = this;
-    const mask = index.length - 1;
-    let i = this.hashOfRow(row) & mask;
-    while (index[i]! >= 0) i = (i + 1) & mask;
-    index[i] = row;
+    const mask = (index.length >> 1) - 1;
+    let i = hash & mask;
+    while (index[2 * i]! >= 0) i = (i + 1) & mask;
+    index[2 * i] = row;
+    index[2 * i + 1] = hash;
   }
 
   private enlarge(): void {
@@ -199,8 +206,9 @@ export class AccountTable {
     this.bytes = bytes;
     this.i32 = new Int32Array(bytes.buffer);
     this.f64 = new Float64Array(bytes.buffer);
-    this.index = new Int32Array(this.capacity * 2).fill(-1);
-    for (let row = 0; row < this.rows; row++) if (this.isUsed(row)) this.link(row);
+    const before = this.index;
+    this.index = new Int32Array(this.capacity * 4).fill(-1);
+    for (let i = 0; i < before.length; i += 2) if (before[i]! >= 0) this.link(before[i]!, before[i + 1]!);
   }
 
   /** True when nothing needs the row but memory of its nonce. */
@@ -231,17 +239,18 @@ export class AccountTable {
   /** Deletes by shifting later entries of the probe run back, so that no tombstones are needed. */
   private remove(row: number): void {
     const index = this.index;
-    const mask = index.length - 1;
+    const mask = (index.length >> 1) - 1;
     let hole = this.hashOfRow(row) & mask;
-    while (index[hole] !== row) hole = (hole + 1) & mask;
-    for (let i = (hole + 1) & mask; index[i]! >= 0; i = (i + 1) & mask) {
-      const home = this.hashOfRow(index[i]!) & mask;
+    while (index[2 * hole] !== row) hole = (hole + 1) & mask;
+    for (let i = (hole + 1) & mask; index[2 * i]! >= 0; i = (i + 1) & mask) {
+      const home = index[2 * i + 1]! & mask;
       if (((i - home) & mask) >= ((i - hole) & mask)) {
-        index[hole] = index[i]!;
+        index[2 * hole] = index[2 * i]!;
+        index[2 * hole + 1] = index[2 * i + 1]!;
         hole = i;
       }
     }
-    index[hole] = -1;
+    index[2 * hole] = -1;
     this.i32[(row << 4) + FLAGS] = 0;
     this.i32[(row << 4) + HEAD] = this.freeHead;
     this.freeHead = row;
