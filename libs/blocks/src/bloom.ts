@@ -19,9 +19,7 @@ export class BloomBits {
 
   /** Sets the bits of the key of `size` bytes at `from` in the bloom at `at` of `out`. */
   add(source: Uint8Array, from: number, size: number, out: Uint8Array, at: number): void {
-    let mix = size;
-    for (let i = 0; i < size; i++) mix = (Math.imul(mix, 31) + source[from + i]!) | 0;
-    const place = (Math.imul(mix, 0x9e3779b1) >>> 16) & (PLACES - 1);
+    const place = placeOf(source, from, size);
     const key = place * STRIDE;
     const bit = place * 3;
     if (!this.holds(key, source, from, size)) this.learn(key, bit, source, from, size);
@@ -68,6 +66,19 @@ export class BloomBits {
       p = logEnd; // the data does not matter here
     }
   }
+}
+
+/** By first and last bytes: an address in a topic stands at its end. Keys have 20 or 32 bytes. */
+function placeOf(source: Uint8Array, from: number, size: number): number {
+  const end = from + size;
+  let mix = Math.imul(size ^ wordAt(source, from), 0x9e3779b1);
+  mix = Math.imul(mix ^ (mix >>> 15) ^ wordAt(source, end - 8), 0x85ebca6b);
+  mix = Math.imul(mix ^ (mix >>> 13) ^ wordAt(source, end - 4), 0x9e3779b1);
+  return (mix >>> 16) & (PLACES - 1);
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }
 
 let listEnd = 0;
