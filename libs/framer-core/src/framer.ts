@@ -3,21 +3,16 @@
  * I/O or promise inside; the same inputs give the same outputs.
  */
 import { decode, encode, type Message } from "@velarium/columns";
-import { AccessKind, Domain, fieldKey, SLOT_KEY_BYTES, writeFieldKey } from "@velarium/slots";
-import { scanTransaction, TxScan } from "@velarium/tx-codec";
+import { AccessKind, Domain, fieldKey } from "@velarium/slots";
 import {
   type Analyzed,
-  arrivalOf,
   BlockClose,
   type BlockCompleted,
   BlockOpen,
   type Committed,
-  carriedKeys,
   type EpochNotice,
   Frame,
   MAX_FRAME_BYTES,
-  Outcome,
-  Reason,
   type Receipts,
   Shape,
 } from "@velarium/wire";
@@ -29,15 +24,16 @@ import { FrameBuilder } from "./frame-builder.ts";
 import { FrameReplay, type ReplayFrame } from "./frame-replay.ts";
 import { type FramerConfig, type FramerEffects, type FramerStart, FramerStats } from "./framer-types.ts";
 import { openingFields, weiOf } from "./header-fields.ts";
-import { joinLearned } from "./learned-accesses.ts";
+import { Intake } from "./intake.ts";
+import { NonceQuestions } from "./nonce-questions.ts";
 import { OpenFrames } from "./open-frames.ts";
 import { FramerError, type FramerOptions } from "./options.ts";
+import { Outcomes } from "./outcomes.ts";
 import { Pool } from "./pool.ts";
 import { ResolvedArrivals } from "./resolved-arrivals.ts";
+import { tailFrames } from "./tail-selection.ts";
 import type { Source } from "./transaction-slab.ts";
 
-/** Row of a seq whose transaction went back to the pool. */
-const GONE = -3;
 /** Part of a full frame below which one is small, and how many times the usual age it may reach. */
 const SMALL_FRAME = 1 / 4;
 const SMALL_FRAME_AGES = 3;
@@ -51,8 +47,6 @@ const BUSY_FRAMES = 6;
 export class Framer {
   readonly pool: Pool;
   readonly stats = new FramerStats();
-  /** Next message of the `tx` stream that is due. */
-  nextStreamSeq: number;
   /** Set by the shell while appends are behind: nothing is framed meanwhile. */
   congested = false;
   /** Set while the service drains: nothing new is taken in, no block is opened for lack of transactions. */
@@ -64,7 +58,6 @@ export class Framer {
   private readonly frames: OpenFrames;
   private readonly builder = new FrameBuilder();
   private readonly tracker: ResolvedArrivals;
-  private readonly reorder = new Map<number, Message<typeof Analyzed>>();
   private readonly blocks = new Map<number, BlockState>();
   private readonly beneficiaryHi: number;
   private readonly beneficiaryLo: number;
@@ -75,14 +68,14 @@ export class Framer {
   private nextSeq: number;
   private readonly sealing: BlockSealing;
   private readonly earlier: FrameReplay;
-  private readonly tailSenders = new Map<number, number>();
-  private tailGas = 0;
+  private readonly intake: Intake;
+  private readonly questions: NonceQuestions;
+  private readonly outcomes: Outcomes;
   private nowMs = 0;
   /** Placed into frames in this span and in the one before. */
   private placed = 0;
   private placedBefore = 0;
   private spanFromMs = 0;
-  private readonly scan = new TxScan();
   private replaying = true;
 
   constructor(config: FramerConfig, start: FramerStart, effects: FramerEffects) {
@@ -99,7 +92,6 @@ export class Framer {
     this.lastNumber = start.height;
     this.lastTime = start.time;
     this.nextSeq = start.closeSeq + 1;
-    this.nextStreamSeq = start.watermark;
     this.tracker = new ResolvedArrivals(start.watermark, start.resolved);
     this.pool = new Pool(options);
     this.pool.announced = start.height;
@@ -116,13 +108,26 @@ export class Framer {
       },
       start,
     );
-    this.earlier = new FrameReplay(this.pool, this.blocks);
+    const { pool, stats, tracker } = this;
+    const { reorderMessages } = options;
+    this.earlier = new FrameReplay(pool, this.blocks);
+    this.intake = new Intake(
+      { pool, tracker, earlier: this.earlier, stats, reorderMessages },
+      start.watermark,
+    );
+    this.questions = new NonceQuestions(pool, stats, effects);
+    this.outcomes = new Outcomes(pool, stats, options);
     this.frames = new OpenFrames(options);
     const hi = new Uint32Array(1);
     const lo = new Uint32Array(1);
     config.ids.idsOf(fieldKey(Domain.balance, config.beneficiary), 1, hi, lo);
     this.beneficiaryHi = hi[0]!;
     this.beneficiaryLo = lo[0]!;
+  }
+
+  /** Next message of the `tx` stream that is due. */
+  get nextStreamSeq(): number {
+    return this.intake.nextStreamSeq;
   }
 
   /** How far analyzers may go: bounded by the reorder buffer and by what the pool can take. */
@@ -166,65 +171,14 @@ export class Framer {
 
   /** Takes an analysed message; those that come early wait for their turn. */
   analyzed(message: Message<typeof Analyzed>): void {
-    const seq = message.streamSeq;
-    if (seq < this.nextStreamSeq || seq >= this.nextStreamSeq + this.options.reorderMessages) return;
-    this.reorder.set(seq, message);
-    for (let due = this.reorder.get(this.nextStreamSeq); due; due = this.reorder.get(this.nextStreamSeq)) {
-      this.reorder.delete(this.nextStreamSeq++);
-      this.take(due);
-    }
-    this.flushQuestions();
+    if (!this.intake.analyzed(message)) return;
+    this.questions.flush();
     this.pump();
-  }
-
-  private take(message: Message<typeof Analyzed>): void {
-    const { pool, tracker } = this;
-    const n = message.indexes.length;
-    this.stats.analyzedMessages++;
-    this.stats.analyzedTransactions += n;
-    let most = 0;
-    for (let i = 0; i < n; i++) most = Math.max(most, message.indexes[i]! + 1);
-    tracker.addMessage(message.streamSeq, most);
-    const source = pool.slab.addSource(message);
-    pool.accounts.warm(message.senders, n);
-    pool.keyCursor = 0;
-    const skip = this.earlier.size > 0 || tracker.hasInitial;
-    for (let i = 0; i < n; i++) {
-      const arrival = arrivalOf(message.streamSeq, message.indexes[i]!);
-      if (!skip || !(this.earlier.has(arrival) || tracker.wasResolved(arrival)))
-        pool.admit(message, i, arrival, source);
-      const accesses = message.accessEnds[i]! - (i === 0 ? 0 : message.accessEnds[i - 1]!);
-      pool.keyCursor += carriedKeys(message.shapes[i]!, accesses);
-    }
-    pool.slab.releaseSource(source);
-  }
-
-  private flushQuestions(): void {
-    const { pool, effects } = this;
-    if (pool.unknown.length === 0) return;
-    const accounts = Int32Array.from(pool.unknown);
-    pool.unknown.length = 0;
-    const keys = new Uint8Array(accounts.length * SLOT_KEY_BYTES);
-    for (let i = 0; i < accounts.length; i++)
-      writeFieldKey(
-        keys,
-        i * SLOT_KEY_BYTES,
-        Domain.nonce,
-        pool.accounts.addresses,
-        pool.accounts.addressAt(accounts[i]!),
-      );
-    this.stats.nonceReads += accounts.length;
-    effects.readNonces(accounts, keys);
   }
 
   /** Committed nonces of the accounts asked for, 32 bytes each; undefined: no answer, to be asked again. */
   noncesRead(accounts: Int32Array, values: Uint8Array | undefined): void {
-    for (let i = 0; i < accounts.length; i++) {
-      if (values === undefined) this.pool.forgetQuestion(accounts[i]!);
-      else this.pool.setNonce(accounts[i]!, nonceAt(values, i * 32));
-    }
-    // Questions that failed are repeated by the next tick, not in a loop here.
-    if (values !== undefined) this.flushQuestions();
+    this.questions.answered(accounts, values);
     this.pump();
   }
 
@@ -240,7 +194,7 @@ export class Framer {
       this.spanFromMs = nowMs;
     }
     this.pool.tick(nowMs);
-    this.flushQuestions();
+    this.questions.flush();
     if (this.replaying) return;
     this.pump();
     const { options, frames } = this;
@@ -525,44 +479,11 @@ export class Framer {
     this.appendBuilt(block, 1, 1, this.nowMs);
   }
 
-  /** The marked tail: what was returned too often, serial, within its gas; in several frames where one would be too large. */
+  /** The marked tail, where transactions run that were returned too often. */
   private appendTail(block: BlockState): void {
-    const { pool, options } = this;
-    this.tailGas = 0;
-    this.tailSenders.clear();
-    const rows: number[] = [];
-    for (let left = pool.tailQueue.size; left > 0; left--) {
-      const account = pool.tailQueue.peek();
-      const row = pool.nextOf(account, AccountFlag.tail);
-      if (row < 0) {
-        pool.popTail();
-        pool.refresh(account);
-        continue;
-      }
-      const gas = pool.slab.gasLimit[row]!;
-      if (gas > options.senderTailGas || gas > options.tailGas) {
-        pool.popTail();
-        pool.rejectTail(row);
-        continue;
-      }
-      if (this.tailGas + gas > options.tailGas || block.gas + this.tailGas + gas > block.gasLimit) break;
-      pool.popTail();
-      pool.take(row);
-      this.tailGas += gas;
-      rows.push(row);
-    }
-    // One sender has at most one transaction here, since the next is decided on when this one is framed.
-    for (let from = 0; from < rows.length; ) {
-      let to = from + 1;
-      let bytes = pool.slab.frameBytes(rows[from]!);
-      while (to < rows.length) {
-        bytes += pool.slab.frameBytes(rows[to]!);
-        if (bytes > options.frameBytes) break;
-        to++;
-      }
+    for (const rows of tailFrames(this.pool, this.options, block.gasLimit - block.gas)) {
       this.stats.tailFrames++;
-      this.appendFrame(Int32Array.from(rows.slice(from, to)), 1, this.nowMs);
-      from = to;
+      this.appendFrame(rows, 1, this.nowMs);
     }
   }
 
@@ -572,63 +493,10 @@ export class Framer {
     if (message.epoch < this.epoch) return;
     const block = this.blocks.get(message.block);
     if (!block) return;
-    const source = block.addReceipts(message);
-    const { pool, stats } = this;
-    const n = message.seqs.length;
-    if (n > 0) {
-      // Its seqs ascend, but there may be gaps: a few senders too many do no harm.
-      const first = Math.max(0, message.seqs[0]! - block.firstSeq);
-      pool.warmSenders(
-        block.rows,
-        first,
-        Math.min(block.length, first + 2 * n, message.seqs[n - 1]! - block.firstSeq + 1),
-      );
-    }
-    for (let i = 0; i < n; i++) {
-      const at = message.seqs[i]! - block.firstSeq;
-      if (at < 0 || at >= block.length || !block.resolve(at, message, i, source)) continue;
-      const row = block.rows[at]!;
-      if (row < 0) continue;
-      const reason = message.reasons[i]!;
-      stats.reasons[reason]!++;
-      if (message.outcomes[i] === Outcome.included) {
-        stats.included++;
-        pool.included(row);
-      } else if (message.outcomes[i] === Outcome.rejected) {
-        stats.rejected++;
-        pool.refused(row, reason);
-      } else {
-        stats.returned++;
-        block.rows[at] = GONE;
-        this.returned(row, reason, message, i);
-      }
-    }
-    this.flushQuestions();
+    this.outcomes.take(block, message);
+    this.questions.flush();
     this.sealing.assemble();
     this.pump();
-  }
-
-  private returned(row: number, reason: number, message: Message<typeof Receipts>, entry: number): void {
-    const { pool, options } = this;
-    const blame = reason === Reason.diverged;
-    if (blame && message.learnedEnds.length > 0 && !pool.slab.superseded[row]) {
-      const joined = joinLearned(
-        pool.slab,
-        pool.accounts,
-        row,
-        message,
-        entry,
-        options.learnedAccesses,
-        (raw, from, size) => this.recipientOf(raw, from, size),
-      );
-      if (!joined) pool.slab.attempts[row] = options.tailAttempts;
-    }
-    pool.returned(row, reason, blame);
-  }
-
-  private recipientOf(raw: Uint8Array, from: number, size: number): Uint8Array {
-    scanTransaction(raw, from, size, this.scan);
-    return raw.subarray(this.scan.toOffset, this.scan.toOffset + 20);
   }
 
   // ---- completion, commit, announcement
@@ -691,11 +559,4 @@ export class Framer {
     }
     this.pump();
   }
-}
-
-/** A word of the state as a nonce (below 2^64 by EIP-2681; above 2^53 none is ever reached). */
-function nonceAt(words: Uint8Array, at: number): number {
-  let value = 0;
-  for (let i = at + 24; i < at + 32; i++) value = value * 256 + words[i]!;
-  return value;
 }
