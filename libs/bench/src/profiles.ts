@@ -53,8 +53,10 @@ async function reasonOf(
   if (!prediction.known) return prediction.reason;
   const again = await predictor.predict(block.context, call.transaction, call.before);
   const actual = declarable(call.actual, block.context.beneficiary);
-  if (again.known && compareAccesses(again.kinds, actual).covered)
-    return "the path or a slot depends on what earlier transactions of the block have written";
+  const depends = "the path or a slot depends on what earlier transactions of the block have written";
+  // The call takes another way there, on which no answer is given either: nothing was claimed that is wrong.
+  if (!again.known) return `${depends}; on that state ${again.reason}`;
+  if (compareAccesses(again.kinds, actual).covered) return depends;
   return `differs from execution even on the same state (${call.status === 1 ? "success" : "failure"})`;
 }
 

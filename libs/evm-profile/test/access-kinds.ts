@@ -1,5 +1,6 @@
 /** Predicted and real accesses in the same form: kinds by key, the fee to the beneficiary left out. */
 import {
+  type BlockContext,
   bytesToMapKey,
   createReferenceEngine,
   type ExecutableTransaction,
@@ -28,8 +29,9 @@ const engine = createReferenceEngine();
 export async function realKinds(
   transaction: ExecutableTransaction,
   state: StateView,
+  block: BlockContext = context,
 ): Promise<{ kinds: Kinds; status: number }> {
-  const { accesses, status, outcome, reason } = await engine.execute(context, transaction, state);
+  const { accesses, status, outcome, reason } = await engine.execute(block, transaction, state);
   if (outcome !== "included") throw new Error(`not included: ${reason}`);
   const kinds: Kinds = new Map();
   for (let i = 0; i < accesses.count; i++) {

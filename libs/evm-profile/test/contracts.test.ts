@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { createBlockRules } from "@velarium/chain-rules";
 import { encodeCall, pair, token } from "@velarium/contracts";
 import { keccak256 } from "@velarium/engine";
 import { buildFunction } from "@velarium/evm-ir";
@@ -162,6 +163,32 @@ describe("a predictor", () => {
     expect(predictor.counters.unknown.get("steps")).toBe(1);
     const creation = { ...callOf(ALICE, TOKEN, new Uint8Array(0)), to: undefined };
     expect((await predictor.predict(context, creation, state)).known).toBe(false);
+  });
+});
+
+describe("evaluation before EIP-150 and 158", () => {
+  const homestead = createBlockRules("homestead", 1);
+  const old = { ...context, rules: homestead, baseFee: 0n, difficulty: 1n, blobBaseFee: 0n };
+
+  it("pays 40 for a call, and knows that accounts come about when they are named", async () => {
+    const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replaceAll(" ", ""), "hex"));
+    // 24 times: calls a contract that leaves itself to an account that is not there.
+    const to = Buffer.from(PAIR).toString("hex");
+    const loop = bytes(
+      `6018 5b 80 6000 52 6000 6000 6020 6000 6000 73${to} 6101f4 f1 50 6001 90 03 80 6002 57 00`,
+    );
+    const leaving = bytes("6000 35 62700000 01 ff");
+    const state = new MemoryChain()
+      .fund(ALICE, 10n ** 18n)
+      .deploy(OTHER, loop)
+      .deploy(PAIR, leaving);
+    const transaction = { ...callOf(ALICE, OTHER, new Uint8Array(0)), type: 0, gasLimit: 30_000 };
+    const { kinds: real, status } = await realKinds(transaction, state, old);
+    expect(status).toBe(1);
+    const programs = new CodePrograms(homestead, buildFunction);
+    const found = kindsOf(await evaluateAccesses(old, transaction, { programs, state }));
+    expect(real.size).toBeGreaterThan(70);
+    expect(uncovered(found, real)).toEqual([]);
   });
 });
 

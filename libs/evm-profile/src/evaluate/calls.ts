@@ -1,5 +1,5 @@
 /** Calls, creations and self-destruction during an evaluation, with the accounts that each of them looks at. */
-import type { BlockRules } from "@velarium/chain-rules";
+import { type BlockRules, isAtLeast } from "@velarium/chain-rules";
 import { precompilesOf } from "@velarium/precompiles";
 import { ADDRESS_MASK, addressWord } from "./bytes.ts";
 import type { CodePrograms } from "./code-programs.ts";
@@ -15,6 +15,8 @@ const MAX_DEPTH = 128;
 /** Initcode for which a graph is built during an evaluation: proxies and clones, not whole contracts. */
 const MAX_INITCODE_BYTES = 4096;
 const STIPEND = 2300;
+/** Price of a call where it does not depend on what it calls, and asks for no more than there is. */
+const CALL_BEFORE_EIP150 = 40;
 const HIGHEST_PRECOMPILE = 0x1ffn;
 
 export interface CallMessage {
@@ -38,6 +40,8 @@ export class CallRunner implements Outside {
   readonly assumesSuccess: boolean;
   steps: number;
   private readonly rules: BlockRules;
+  /** EIP-150. */
+  private readonly keepsOne64th: boolean;
   private readonly programs: CodePrograms;
 
   constructor(options: {
@@ -51,6 +55,7 @@ export class CallRunner implements Outside {
     this.world = options.world;
     this.surroundings = options.surroundings;
     this.rules = options.rules;
+    this.keepsOne64th = isAtLeast(options.rules.fork, "tangerineWhistle");
     this.programs = options.programs;
     this.steps = options.steps;
     this.assumesSuccess = options.assumesSuccess;
@@ -65,6 +70,7 @@ export class CallRunner implements Outside {
     world.meet(account);
     const precompile = this.precompileAt(codeAccount.address);
     if (message.transfers && message.value > 0n) this.transfer(message.caller, account, message.value);
+    world.bringAbout(account);
     if (precompile >= 0) {
       const result = precompilesOf(this.rules).run(precompile, message.data, Math.max(0, message.gas));
       if (!result.ok) world.revert(mark);
@@ -147,6 +153,7 @@ export class CallRunner implements Outside {
     // The price of a delegation makes every call look at the code of its target.
     if (rules.eip7702) world.hasCode(target);
     const gas = this.gasFor(frame, operands[0]!, value > 0n);
+    if (!this.keepsOne64th && frame.gas < 0) return 0n;
     frame.returned = EMPTY_BYTES;
     if (value > 0n && world.balanceOf(frame.account) < value) return 0n;
     const delegates = op === "delegatecall";
@@ -175,11 +182,17 @@ export class CallRunner implements Outside {
   }
 
   private gasFor(frame: Frame, wanted: bigint, withValue: boolean): number {
-    frame.gas -= this.surroundings.pricesCold ? 2600 : 700;
+    frame.gas -= this.surroundings.pricesCold ? 2600 : this.keepsOne64th ? 700 : CALL_BEFORE_EIP150;
     if (withValue) frame.gas -= 9000;
     const left = Math.max(0, frame.gas);
-    const most = left - Math.floor(left / 64);
+    if (!this.keepsOne64th && wanted > BigInt(left)) this.failed(frame);
+    const most = this.mostOf(left);
     return wanted < BigInt(Math.trunc(most)) ? Number(wanted) : most;
+  }
+
+  /** What of `left` a callee may get. */
+  private mostOf(left: number): number {
+    return this.keepsOne64th ? left - Math.floor(left / 64) : left;
   }
 
   private create(frame: Frame, op: "create" | "create2", operands: readonly bigint[]): bigint {
@@ -211,7 +224,7 @@ export class CallRunner implements Outside {
       data: EMPTY_BYTES,
       isStatic: false,
       depth: frame.depth + 1,
-      gas: gas - Math.floor(gas / 64),
+      gas: this.mostOf(gas),
     };
     if (message.depth > MAX_DEPTH) throw new UnknownAccess("depth");
     const inner = this.frameOf(message, initcode, this.programs.initcodeProgram(initcode));
@@ -231,8 +244,10 @@ export class CallRunner implements Outside {
     const balance = world.balanceOf(frame.account);
     const heir = world.account(beneficiary);
     world.meet(heir);
-    if (balance > 0n && rules.eip158) world.isEmpty(heir);
+    // Whoever is named is touched, so whether it is empty is asked even where nothing is left to it.
+    if (heir !== frame.account || (balance > 0n && rules.eip158)) world.isEmpty(heir);
     if (heir !== frame.account) world.setBalance(heir, world.balanceOf(heir) + balance);
+    world.bringAbout(heir);
     if (heir !== frame.account || !rules.eip6780) world.setBalance(frame.account, 0n);
     if (!rules.eip6780 || frame.account.created) world.destroy(frame.account);
   }

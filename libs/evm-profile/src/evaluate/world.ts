@@ -157,6 +157,17 @@ export class World {
     if ((account.flags & CodeFlag.exists) === 0 && this.nonceOf(account) === 0n) this.balanceOf(account);
   }
 
+  /** Before EIP-158 who is called, or left something, is there from then on, even if empty: the code word says so. */
+  bringAbout(account: Account): void {
+    if (this.rules.eip158 || !this.isEmpty(account) || (account.flags & CodeFlag.exists) !== 0) return;
+    const { flags } = account;
+    account.codeKind = joinKinds(account.codeKind as AccessKind, AccessKind.W);
+    account.flags |= CodeFlag.exists;
+    this.undo.push(() => {
+      account.flags = flags;
+    });
+  }
+
   private slot(account: Account, key: bigint): Slot {
     let slot = account.slots.get(key);
     if (slot !== undefined) return slot;
