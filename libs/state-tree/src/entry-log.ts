@@ -48,6 +48,7 @@ export class EntryLog {
   private readonly dir: string | null;
   private readonly segmentBytes: number;
   private readonly directBytes: number;
+  private readonly mostDirectBytes: number;
   /** Misses of the cache up to the last write. */
   private missesBefore = 0;
   private readonly segments: SegmentFile[] = [];
@@ -69,7 +70,9 @@ export class EntryLog {
     this.dir = dir;
     this.segmentBytes = sizes.segmentBytes ?? 128 * 2 ** 20;
     this.directBytes = sizes.directBytes ?? 256 * 2 ** 10;
-    this.cache = new PageCache(dir === null ? 0 : (sizes.cacheBytes ?? 256 * 2 ** 20));
+    const cacheBytes = sizes.cacheBytes ?? 512 * 2 ** 20;
+    this.mostDirectBytes = cacheBytes / 2;
+    this.cache = new PageCache(dir === null ? 0 : cacheBytes);
     if (dir === null) return;
     const names = fs.readdirSync(dir).filter((n) => /^log-[0-9a-f]{13}\.seg$/.test(n));
     for (const name of names.sort()) {
@@ -131,13 +134,15 @@ export class EntryLog {
       this.written = Math.max(this.written, until);
       return;
     }
-    // Otherwise the operating system's cache is worth its price: it is where missed pages come from.
+    // Otherwise the operating system's cache is worth its price: it is where missed pages come from. So it is for images that
+    // the cache does not hold for long.
     const isCacheLargeEnough = this.cache.misses - this.missesBefore < FEW_MISSES;
     this.missesBefore = this.cache.misses;
     for (let r = this.resident[0]; r !== undefined && r.end <= until; r = this.resident[0]) {
       const segment = this.segmentFor(r);
-      const isLong = r.end - r.position >= this.directBytes && isCacheLargeEnough;
-      segment.write(r.parts, r.position - segment.start, isLong);
+      const bytes = r.end - r.position;
+      const isDirect = isCacheLargeEnough && bytes >= this.directBytes && bytes <= this.mostDirectBytes;
+      segment.write(r.parts, r.position - segment.start, isDirect);
       this.cache.fill(
         r.entriesPosition,
         new Uint8Array(r.words.buffer, r.words.byteOffset, r.words.byteLength),

@@ -9,13 +9,13 @@ export interface StateStoreOptions {
   readonly partitions?: number;
   /** Partitions held here. Default all. */
   readonly owned?: readonly number[];
-  /** Memory for pages of the log, bytes. Default 256 MiB. */
+  /** Memory for pages of the log, bytes. Default 512 MiB. */
   readonly cacheBytes?: number;
   /** Blocks that can be taken back and read at. Default and least 64. */
   readonly undoBlocks?: number;
   /** Size at which a new segment file begins, bytes. Default 128 MiB. */
   readonly segmentBytes?: number;
-  /** Records from this size on are written past the operating system's cache, bytes. Default 256 KiB. */
+  /** Records from this size on, up to half of `cacheBytes`, are written past the operating system's cache, bytes. Default 256 KiB. */
   readonly directBytes?: number;
 }
 

@@ -19,9 +19,9 @@ export const stateShardOptions = defineOptions({
   partitions: { type: count, default: 64, doc: "Partitions of the state (a constant of the chain)." },
   cacheBytes: {
     type: count,
-    default: 256 * 1024 * 1024,
+    default: 512 * 1024 * 1024,
     unit: "bytes",
-    doc: "Memory for values read from the entry log.",
+    doc: "Memory for the entry log, from which values are read: at best as much as its live part, 320 bytes per slot held here. While it suffices, blocks are written past the operating system's cache.",
   },
   codeCacheBytes: { type: count, default: 32 * 1024 * 1024, unit: "bytes", doc: "Memory for contract code." },
   undoBlocks: {
