@@ -3,11 +3,13 @@ import { afterEach, describe, expect, it } from "@jest/globals";
 import { createBlockRules } from "@velarium/chain-rules";
 import { encodeCall, token } from "@velarium/contracts";
 import { Domain } from "@velarium/slots";
+import { type WasmModule, wasmApi } from "@velarium/wasm";
 import { DEFAULT_BUDGETS } from "../src/budgets.ts";
 import { compileCode } from "../src/compile.ts";
 import { createCompiler } from "../src/compiler.ts";
 import type { Compiler, CompilerBudgets, CompilerPolicy } from "../src/types.ts";
 import { warmUpCode } from "../src/warm-up.ts";
+import { withHints } from "../src/wasm/optimised-module.ts";
 import { address, Machine, word } from "./support/machine.ts";
 
 const HOLDER = address(0x31);
@@ -40,6 +42,25 @@ async function until(condition: () => boolean): Promise<void> {
 /** Returns the constant that it pushes: codes of one template. */
 const returningConstant = (value: bigint): Uint8Array =>
   Uint8Array.from([0x7f, ...word(value), 0x60, 0, 0x52, 0x60, 0x20, 0x60, 0, 0xf3]);
+
+describe("hints", () => {
+  it("ask V8 to optimise every function of a module, which stays valid", () => {
+    const emitted = compileCode(token.runtime, createBlockRules("cancun", 1), DEFAULT_BUDGETS);
+    if (!emitted.ok) throw new Error(emitted.reason);
+    const Module = wasmApi.Module as typeof wasmApi.Module & {
+      exports(module: WasmModule): object[];
+      customSections(module: WasmModule, name: string): ArrayBuffer[];
+    };
+    const plain = new Module(emitted.bytes);
+    const hinted = new Module(withHints(emitted.bytes));
+    expect(Module.exports(hinted)).toEqual(Module.exports(plain));
+    expect(Module.customSections(plain, "compilationHints")).toEqual([]);
+    const [hints] = Module.customSections(hinted, "compilationHints");
+    const [functions, ...each] = new Uint8Array(hints!);
+    expect(each).toEqual(new Array(functions).fill(0b10_10_10));
+    expect(functions).toBeGreaterThan(0);
+  });
+});
 
 describe("tier-up", () => {
   it("compiles a code on the worker once it is hot, and installs it", async () => {
