@@ -6,7 +6,7 @@ import { INTERFACE } from "./interface";
 
 export { emitEntries, setChanges, swapHashes, updateIndex } from "./changes";
 export { findAll, indexOfByte } from "./look-ups";
-export { allocate, indexBytes } from "./memory";
+export { allocate, indexBytes, reserve } from "./memory";
 export {
   createIndex,
   hash,

@@ -1,7 +1,7 @@
 // Compiled into the kernel and imported by its host, so it holds nothing but constants.
 
 /** Raised with every change of this file and of what the kernel's functions take or give. */
-export const INTERFACE = 1;
+export const INTERFACE = 2;
 
 /**
  * A leaf holds up to 256 keys at 38 bytes:

@@ -54,7 +54,7 @@ export class ChangeBatch {
   /**
    * Takes the changes of a block: `kept` are their indices among the keys that were read just before, ascending. Afterwards
    * the batch has their values and, in order of key, their numbers; returns that order.
-   * @throws StateError `reserved-key`, `duplicate-key`, `not-owned`
+   * @throws StateError `reserved-key`, `duplicate-key`, `not-owned`, `index-full`
    */
   take(keys: Uint8Array, values: Uint8Array, count: number, kept: Uint32Array | undefined): Uint32Array {
     const { batch } = this;
@@ -76,6 +76,7 @@ export class ChangeBatch {
     }
     u32.set(order, batch.orderAt >>> 2);
     this.check(order);
+    batch.kernel.reserveChanges(count);
     return order;
   }
 

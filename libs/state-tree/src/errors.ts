@@ -12,6 +12,7 @@ export type StateErrorCode =
   | "corrupt-log"
   | "corrupt-snapshot"
   | "bad-options"
+  | "index-full"
   | "closed";
 
 export class StateError extends Error {

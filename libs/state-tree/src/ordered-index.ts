@@ -12,7 +12,7 @@ export class OrderedIndex {
 
   constructor(kernel: TreeKernel) {
     this.kernel = kernel;
-    this.handle = kernel.run.createIndex();
+    this.handle = kernel.run.createIndex() >>> 0;
   }
 
   /** Keys held. */
@@ -57,6 +57,14 @@ export class OrderedIndex {
   nextHash(out: Uint32Array, at: number): void {
     this.kernel.run.nextHash(this.handle, this.kernel.hashAt);
     this.take(out, at);
+  }
+
+  /**
+   * Makes sure that so many keys can be inserted.
+   * @throws StateError `index-full`
+   */
+  reserve(keys: number): void {
+    this.kernel.reserveChanges(keys);
   }
 
   /** Inserts a hash that `seek` has just missed. The cursor must be sought again afterwards. */

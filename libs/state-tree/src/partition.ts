@@ -181,6 +181,7 @@ export class Partition {
   /** Applies a block read back from the log. */
   replay(entries: Uint32Array, from: number, appended: number, deleted: Uint32Array): PartUndo {
     const { index, tree } = this;
+    index.reserve(appended);
     const undo: PartUndo = {
       first: tree.count,
       replaced: new Float64Array(appended),
@@ -234,6 +235,7 @@ export class Partition {
     const words = new Uint32Array(entries.buffer, entries.byteOffset, count * ENTRY_WORDS);
     for (let from = 0; from < count; from += TWIG_ENTRIES) {
       const n = Math.min(TWIG_ENTRIES, count - from);
+      index.reserve(n);
       this.appendToTree(entries.subarray(from * ENTRY_BYTES, (from + n) * ENTRY_BYTES), n);
       const hashes = hashesOfEntries(words, from * ENTRY_WORDS, n);
       for (let i = 0; i < n; i++) {
@@ -259,6 +261,7 @@ export class Partition {
   rollback(undo: PartUndo): void {
     const { index, tree } = this;
     const appended = undo.replaced.length;
+    index.reserve(undo.deletedEntries.length);
     const entries = new Uint32Array(appended * ENTRY_WORDS);
     for (let i = 0; i < appended; i++) this.readEntry(undo.first + i, entries, i * ENTRY_WORDS);
     const hashes = hashesOfEntries(entries, 0, appended);

@@ -3,7 +3,9 @@
  * changes while it is applied: at most 4 GiB, the indexes of some 70 million slots.
  */
 import { compileKernel, instantiateKernel, type WasmModule } from "@velarium/wasm";
-import { INTERFACE } from "../assembly/interface.ts";
+import { INTERFACE, LEAF_BYTES } from "../assembly/interface.ts";
+import { StateError } from "./errors.ts";
+import { ENTRY_BYTES } from "./format.ts";
 
 const NAME = "state tree's kernel";
 const KERNEL = new URL("../build/kernel.wasm", import.meta.url);
@@ -14,6 +16,7 @@ interface Exports {
   readonly indexOfByte: { readonly value: number };
   interfaceNumber(): number;
   allocate(bytes: number): number;
+  reserve(bytes: number): number;
   indexBytes(): number;
   createIndex(): number;
   seek(index: number, hash: number): number;
@@ -48,6 +51,13 @@ interface Exports {
     copies: number,
   ): number;
 }
+
+/** Inserts for each leaf that they may add: on average it is 86, as leaves split when they and a neighbour are full. */
+const INSERTS_PER_LEAF = 16;
+/** Of one change while a block is applied: two entries, what they replace and copy, all of it moved once when it grows. */
+const CHANGE_BYTES = 2 * 2 * (ENTRY_BYTES + 16);
+/** For directories, which are small, and what is rounded up. */
+const SLACK_BYTES = 4 << 20;
 
 let compiled: WasmModule | undefined;
 
@@ -91,9 +101,36 @@ export class TreeKernel {
     return this.doubles;
   }
 
+  /**
+   * Zeroed memory; an address of the upper half is not negative, as the kernel's own are.
+   * @throws StateError `index-full`
+   */
+  allocate(bytes: number): number {
+    this.reserve(bytes);
+    return this.run.allocate(bytes) >>> 0;
+  }
+
+  /**
+   * Makes sure that so many changes can be applied, before anything is changed.
+   * @throws StateError `index-full`
+   */
+  reserveChanges(count: number): void {
+    const leaves = Math.ceil(count / INSERTS_PER_LEAF) * LEAF_BYTES;
+    this.reserve(leaves + count * CHANGE_BYTES + SLACK_BYTES);
+  }
+
+  private reserve(bytes: number): void {
+    if (this.run.reserve(bytes) !== 0) return;
+    const { byteLength } = this.run.memory.buffer;
+    throw new StateError(
+      "index-full",
+      `the index of this shard has ${byteLength} bytes and needs ${bytes} more, which are above its 4 GiB or what the machine has; spread the state over more shards`,
+    );
+  }
+
   /** Says which index is asked for hashes that begin with a byte. */
   setIndexOfByte(byte: number, index: number): void {
-    this.u32[(this.run.indexOfByte.value >>> 2) + byte] = index;
+    this.u32[(this.run.indexOfByte.value >>> 2) + byte] = index >>> 0;
   }
 
   private renew(): void {
@@ -119,8 +156,9 @@ export class KernelRegion {
   /** True when it moved, and holds zeros. */
   reserve(bytes: number): boolean {
     if (bytes <= this.size) return false;
-    this.size = Math.max(4096, bytes, this.size * 2);
-    this.at = this.kernel.run.allocate(this.size);
+    const size = Math.max(4096, bytes, this.size * 2);
+    this.at = this.kernel.allocate(size);
+    this.size = size;
     return true;
   }
 }

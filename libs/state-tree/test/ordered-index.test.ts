@@ -80,10 +80,10 @@ describe("the ordered index", () => {
       index.insert(words, i * 8, i * 2 ** 20);
     }
     const count = all.length;
-    const hashesAt = kernel.run.allocate(count * 32);
-    const orderAt = kernel.run.allocate(count * 4);
-    const numbersAt = kernel.run.allocate(count * 8);
-    const placesAt = kernel.run.allocate(count * 8);
+    const hashesAt = kernel.allocate(count * 32);
+    const orderAt = kernel.allocate(count * 4);
+    const numbersAt = kernel.allocate(count * 8);
+    const placesAt = kernel.allocate(count * 8);
     kernel.u32.set(words, hashesAt >>> 2);
     kernel.u32.set(sortHashes(words, count), orderAt >>> 2);
     for (const by of [0, orderAt]) {
