@@ -23,6 +23,17 @@ export const FORKS = [
 ] as const;
 export type Fork = (typeof FORKS)[number];
 
+/** Of these, what only moved the difficulty bomb or changed the prices and number of blobs. */
+const FORKS_OF_PARAMETERS: ReadonlySet<Fork> = new Set([
+  "muirGlacier",
+  "arrowGlacier",
+  "grayGlacier",
+  "bpo1",
+  "bpo2",
+]);
+/** Forks that changed how transactions are executed, in order. */
+export const EXECUTION_FORKS: readonly Fork[] = FORKS.filter((fork) => !FORKS_OF_PARAMETERS.has(fork));
+
 export const forkIndex = (fork: Fork): number => FORKS.indexOf(fork);
 export const isAtLeast = (fork: Fork, other: Fork): boolean => forkIndex(fork) >= forkIndex(other);
 

@@ -1,6 +1,5 @@
 /** Random cases: accounts with programs or altered real contracts, and transactions that run them. */
-import type { Fork } from "@velarium/chain-rules";
-import { isAtLeast } from "@velarium/chain-rules";
+import { EXECUTION_FORKS, type Fork, isAtLeast } from "@velarium/chain-rules";
 import { keccak256 } from "@velarium/engine";
 import { opcodeTableOf } from "@velarium/evm-opcodes";
 import {
@@ -15,26 +14,14 @@ import { callDataFor, mutateCode } from "./mutation.ts";
 import { initcode, randomProgram, type Surroundings } from "./program.ts";
 import { Random } from "./random.ts";
 
-/** Forks that the cases are spread over; those that change no EVM rule are left out. */
+const isLater = (fork: Fork): boolean => isAtLeast(fork, "berlin");
+/** Forks that the cases are spread over. */
 export const FUZZED_FORKS: readonly Fork[] = [
-  "berlin",
-  "london",
-  "paris",
-  "shanghai",
-  "cancun",
-  "prague",
-  "osaka",
-  "chainstart",
-  "homestead",
-  "tangerineWhistle",
-  "spuriousDragon",
-  "byzantium",
-  "constantinople",
-  "petersburg",
-  "istanbul",
+  ...EXECUTION_FORKS.filter(isLater),
+  ...EXECUTION_FORKS.filter((fork) => !isLater(fork)),
 ];
 /** The first ones of the list get most of the cases. */
-const LATER_FORKS = 7;
+const LATER_FORKS = EXECUTION_FORKS.filter(isLater).length;
 const LATER_PERCENT = 80;
 
 const CONTRACTS = 4;

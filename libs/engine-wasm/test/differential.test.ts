@@ -1,6 +1,6 @@
 /** Random transactions on both engines: every field of the results is the same, with and without waiting for state. */
 import { describe, expect, test } from "@jest/globals";
-import type { Fork } from "@velarium/chain-rules";
+import { EXECUTION_FORKS } from "@velarium/chain-rules";
 import {
   createReferenceEngine,
   type ExecutableTransaction,
@@ -26,24 +26,7 @@ const affordable = (tx: ExecutableTransaction): ExecutableTransaction =>
 const nonceIn = (state: MemoryState) => (sender: Uint8Array) =>
   wordToBigInt(state.read(fieldKey(Domain.nonce, sender)));
 
-const FORKS = [
-  "chainstart",
-  "homestead",
-  "tangerineWhistle",
-  "spuriousDragon",
-  "byzantium",
-  "constantinople",
-  "istanbul",
-  "berlin",
-  "london",
-  "paris",
-  "shanghai",
-  "cancun",
-  "prague",
-  "osaka",
-] as const satisfies readonly Fork[];
-
-describe.each(FORKS)("%s", (fork) => {
+describe.each(EXECUTION_FORKS)("%s", (fork) => {
   const context = contextOf(fork);
   // Before EIP-158 an empty account may exist, and only the state says so.
   const options = { keepsEmptyAccounts: !context.rules.eip158 };
@@ -52,7 +35,7 @@ describe.each(FORKS)("%s", (fork) => {
 
   test("random transactions, one after another", async () => {
     const world = createWorld();
-    const random = generator(1 + FORKS.indexOf(fork));
+    const random = generator(1 + EXECUTION_FORKS.indexOf(fork));
     const outcomes = new Set<string>();
     for (let i = 0; i < 150; i++) {
       const tx = randomTransaction(random, world, context, nonceIn(world.state));
@@ -68,7 +51,7 @@ describe.each(FORKS)("%s", (fork) => {
 
   test("simulations, several waiting at a time", async () => {
     const world = createWorld();
-    const random = generator(100 + FORKS.indexOf(fork));
+    const random = generator(100 + EXECUTION_FORKS.indexOf(fork));
     const txs = Array.from({ length: 60 }, () =>
       affordable(randomTransaction(random, world, context, nonceIn(world.state))),
     );

@@ -1,6 +1,6 @@
 /** Traces of random transactions of each fork, in each way our engine runs them, against those of the reference. */
 import { describe, expect, test } from "@jest/globals";
-import { type Fork, isAtLeast } from "@velarium/chain-rules";
+import { EXECUTION_FORKS, isAtLeast } from "@velarium/chain-rules";
 import { createReferenceEngine, type MemoryState, wordToBigInt } from "@velarium/engine";
 import { createCompiler } from "@velarium/evm-compiler";
 import { RecordKind } from "@velarium/evm-trace";
@@ -11,23 +11,6 @@ import { generator, randomTransaction } from "./random-transactions.ts";
 import { copyOf, SlowState } from "./states.ts";
 import { comparable, exported, text, trace } from "./traces.ts";
 
-const FORKS = [
-  "chainstart",
-  "homestead",
-  "tangerineWhistle",
-  "spuriousDragon",
-  "byzantium",
-  "constantinople",
-  "petersburg",
-  "istanbul",
-  "berlin",
-  "london",
-  "paris",
-  "shanghai",
-  "cancun",
-  "prague",
-  "osaka",
-] as const satisfies readonly Fork[];
 const TRANSACTIONS = 80;
 /** Enough for all but endless loops, whose steps would be most of the work. */
 const MAX_GAS = 100_000;
@@ -35,7 +18,7 @@ const MAX_GAS = 100_000;
 const nonceIn = (state: MemoryState) => (sender: Uint8Array) =>
   wordToBigInt(state.read(fieldKey(Domain.nonce, sender)));
 
-describe.each(FORKS)("%s", (fork) => {
+describe.each(EXECUTION_FORKS)("%s", (fork) => {
   const context = contextOf(fork);
   const options = { keepsEmptyAccounts: !context.rules.eip158 };
   const reference = createReferenceEngine(options);
@@ -53,7 +36,7 @@ describe.each(FORKS)("%s", (fork) => {
 
   test("traces are the reference's, whichever way code runs", async () => {
     const world = createWorld();
-    const random = generator(300 + FORKS.indexOf(fork));
+    const random = generator(300 + EXECUTION_FORKS.indexOf(fork));
     let steps = 0;
     for (let i = 0; i < TRANSACTIONS; i++) {
       const given = randomTransaction(random, world, context, nonceIn(world.state));
