@@ -1,14 +1,14 @@
 /**
  * Framer's packing and the scheduler without execution: every transfer goes through ParaBloom, then frames in, grants and
  * dispatches out, results returned at once. Pool, networks and records of blocks are not part of it. Each figure is the
- * best of three runs, since a run is a second and anything else on the machine shows.
+ * best of five runs, since a run is a second and anything else on the machine shows.
  */
 import { benchScheduler } from "../../scheduler-core/bench/scheduler.ts";
 import { type Bench, report, row } from "./report.ts";
 
 const TARGET = 2_000_000;
 
-const RUNS = 3;
+const RUNS = 5;
 /** Accounts and executors of each row; the first one has the target. */
 const CASES = [
   [100_000, 1],

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** Starts the program under the pinned Node: TypeScript runs by type stripping, which older versions lack. */
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -32,8 +32,11 @@ if (Number(process.versions.node.split(".")[0]) >= NEEDED_NODE) {
     `Node ${NEEDED_NODE} is needed, this is ${process.versions.node}; run: npm run setup --prefix ${root}`,
   );
 } else {
+  // As services have it: a generator or a benchmark gets memory again at the same price.
+  const allocator = JSON.parse(readFileSync(join(root, "libs/cluster/src/allocator.json"), "utf8"));
   const child = spawn(pinned, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: "inherit",
+    env: { ...allocator, ...process.env },
   });
   // Ctrl-C reaches the child through the terminal; signals from elsewhere are passed on.
   process.on("SIGINT", () => {});

@@ -1,6 +1,7 @@
 /** How each service of a local cluster is started: its program and its flags. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import allocator from "./allocator.json" with { type: "json" };
 import type { ClusterOptions, ServiceKind } from "./options.ts";
 
 /** What is known of the cluster so far; services started later learn the addresses of earlier ones. */
@@ -37,11 +38,7 @@ const NODE_FLAGS = [
  * it. A page that was given back costs 1 to 10 µs to get again, most where a virtual machine's host takes free memory away:
  * 19 % of all CPU time of ERC-20 transfers, before this.
  */
-export const SERVICE_ENVIRONMENT: Readonly<Record<string, string>> = {
-  MALLOC_MMAP_THRESHOLD_: String(32 * 2 ** 20),
-  MALLOC_TRIM_THRESHOLD_: String(8192 * 2 ** 20),
-  MALLOC_TOP_PAD_: String(16 * 2 ** 20),
-};
+export const SERVICE_ENVIRONMENT: Readonly<Record<string, string>> = allocator;
 
 /** Runs under the Node that runs this program: TypeScript needs no build there. */
 export function serviceCommand(kind: ServiceKind): string[] {

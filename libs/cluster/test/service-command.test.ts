@@ -1,6 +1,7 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
 import { type ClusterOptions, defaultClusterOptions, type ServiceKind } from "../src/options.ts";
-import { serviceFlags } from "../src/service-command.ts";
+import { SERVICE_ENVIRONMENT, serviceFlags } from "../src/service-command.ts";
 
 const counts: Record<ServiceKind, number> = {
   "state-shard": 3,
@@ -55,4 +56,10 @@ describe("flags of the services of a cluster", () => {
     const own = valuesOf("--trace-ratio", { ...traced, serviceFlags: { framer: { "trace-ratio": "1" } } });
     expect(own.filter((ratio) => ratio === "1")).toHaveLength(1);
   });
+});
+
+it("a container has the memory settings of a local service", () => {
+  const image = readFileSync(new URL("../../../deploy/Dockerfile", import.meta.url), "utf8");
+  for (const [name, value] of Object.entries(SERVICE_ENVIRONMENT))
+    expect(image).toMatch(new RegExp(`^.*\\b${name}=${value}\\b`, "m"));
 });
