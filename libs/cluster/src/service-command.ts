@@ -1,7 +1,7 @@
 /** How each service of a local cluster is started: its program and its flags. */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import allocator from "./allocator.json" with { type: "json" };
 import type { ClusterOptions, ServiceKind } from "./options.ts";
 
 /** What is known of the cluster so far; services started later learn the addresses of earlier ones. */
@@ -38,7 +38,9 @@ const NODE_FLAGS = [
  * it. A page that was given back costs 1 to 10 µs to get again, most where a virtual machine's host takes free memory away:
  * 19 % of all CPU time of ERC-20 transfers, before this.
  */
-export const SERVICE_ENVIRONMENT: Readonly<Record<string, string>> = allocator;
+export const SERVICE_ENVIRONMENT: Readonly<Record<string, string>> = JSON.parse(
+  readFileSync(new URL("allocator.json", import.meta.url), "utf8"),
+);
 
 /** Runs under the Node that runs this program: TypeScript needs no build there. */
 export function serviceCommand(kind: ServiceKind): string[] {
