@@ -5,11 +5,12 @@
 import { setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import { type BlockRules, createBlockRules } from "@velarium/chain-rules";
+import { pair, token } from "@velarium/contracts";
 import type { WasmModule } from "@velarium/wasm";
 import { DEFAULT_BUDGETS } from "./budgets.ts";
 import { compileCode, type RefusedCode } from "./compile.ts";
 import type { CompilerBudgets } from "./types.ts";
-import { WARM_UP, WARM_UP_MS, WARM_UP_ROUNDS, warmUpCode } from "./warm-up.ts";
+import { WARM_UP, WARM_UP_MS, WARM_UP_ROUNDS } from "./warm-up.ts";
 import { optimisedModule } from "./wasm/optimised-module.ts";
 
 export interface CompileRequest {
@@ -57,18 +58,19 @@ if (process.platform === "linux") setPriority(NICENESS);
 let hasWorked = false;
 
 /** A round at a time, so that what comes meanwhile waits for one at most. */
-function warmUp(code: Uint8Array, deadline: number, round: number): void {
+function warmUp(deadline: number, round: number): void {
   if (hasWorked || round === WARM_UP_ROUNDS || performance.now() > deadline) {
     parentPort?.postMessage(WARM_UP);
     return;
   }
-  compileCode(code, createBlockRules("osaka", 1), DEFAULT_BUDGETS);
-  setImmediate(() => warmUp(code, deadline, round + 1));
+  const { runtime } = round % 2 === 0 ? pair : token;
+  compileCode(runtime, createBlockRules("osaka", 1), DEFAULT_BUDGETS);
+  setImmediate(() => warmUp(deadline, round + 1));
 }
 
 parentPort?.on("message", (request: CompileRequest | typeof WARM_UP) => {
   if (request === WARM_UP) {
-    warmUp(warmUpCode(), performance.now() + WARM_UP_MS, 0);
+    warmUp(performance.now() + WARM_UP_MS, 0);
     return;
   }
   hasWorked = true;
