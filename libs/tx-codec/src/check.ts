@@ -1,4 +1,5 @@
 /** What a fork and a chain allow of a transaction that is well-formed by itself. */
+import type { BlockRules } from "@velarium/chain-rules";
 import { TxError } from "./error.ts";
 import { floorGas, type IntrinsicGasRules, intrinsicGas } from "./intrinsic-gas.ts";
 import type { TxScan } from "./scan.ts";
@@ -17,40 +18,16 @@ export interface TxRules extends IntrinsicGasRules {
 /** EIP-3860. */
 export const MAX_INIT_CODE_BYTES = 49_152;
 
-const FORKS = [
-  "frontier",
-  "homestead",
-  "tangerineWhistle",
-  "spuriousDragon",
-  "byzantium",
-  "constantinople",
-  "petersburg",
-  "istanbul",
-  "muirGlacier",
-  "berlin",
-  "london",
-  "arrowGlacier",
-  "grayGlacier",
-  "paris",
-  "shanghai",
-  "cancun",
-  "prague",
-  "osaka",
-] as const;
-export type TxFork = (typeof FORKS)[number];
-
-export function txRulesOf(fork: TxFork): TxRules {
-  const at = FORKS.indexOf(fork);
-  const from = (first: TxFork): boolean => at >= FORKS.indexOf(first);
+export function txRulesOf(rules: BlockRules): TxRules {
   return {
-    homestead: from("homestead"),
-    eip2028: from("istanbul"),
-    eip3860: from("shanghai"),
-    eip7623: from("prague"),
-    replayProtection: from("spuriousDragon"),
-    maxType: from("prague") ? 4 : from("cancun") ? 3 : from("london") ? 2 : from("berlin") ? 1 : 0,
-    maxBlobs: from("osaka") ? 6 : from("prague") ? 9 : 6,
-    maxGasLimit: from("osaka") ? 2 ** 24 : 0,
+    homestead: rules.homestead,
+    eip2028: rules.eip2028,
+    eip3860: rules.limits.initcodeBytes !== undefined,
+    eip7623: rules.eip7623,
+    replayProtection: rules.eip155,
+    maxType: rules.maxTransactionType,
+    maxBlobs: rules.limits.blobsPerTransaction,
+    maxGasLimit: rules.limits.transactionGas ?? 0,
   };
 }
 

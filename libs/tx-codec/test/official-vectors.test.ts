@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import { createBlockRules, forkByName } from "@velarium/chain-rules";
 import {
   checkTransaction,
   decodeTransaction,
@@ -9,7 +10,6 @@ import {
   rlpDecode,
   rlpEncode,
   type TxError,
-  type TxFork,
   txRulesOf,
 } from "../src/index.ts";
 
@@ -71,22 +71,6 @@ official("RLPTests", () => {
   });
 });
 
-const FORKS: Record<string, TxFork> = {
-  Frontier: "frontier",
-  Homestead: "homestead",
-  EIP150: "tangerineWhistle",
-  EIP158: "spuriousDragon",
-  Byzantium: "byzantium",
-  Constantinople: "constantinople",
-  ConstantinopleFix: "petersburg",
-  Istanbul: "istanbul",
-  Berlin: "berlin",
-  London: "london",
-  Paris: "paris",
-  Shanghai: "shanghai",
-  Cancun: "cancun",
-};
-
 interface Verdict {
   readonly exception?: string;
   readonly hash?: string;
@@ -100,7 +84,7 @@ interface Vector {
 
 /** One line per vector and fork on which this codec and the vector disagree. */
 function disagreement(name: string, fork: string, raw: Uint8Array, verdict: Verdict): string | undefined {
-  const rules = txRulesOf(FORKS[fork]!);
+  const rules = txRulesOf(createBlockRules(forkByName(fork)!, 1));
   try {
     // The vectors have no limit of size; they are made for chain 1.
     const tx = decodeTransaction(raw, { maxBytes: 2 ** 30 });

@@ -1,6 +1,7 @@
 import { Common, Hardfork, Mainnet } from "@ethereumjs/common";
 import { createTx, createTxFromRLP, type TypedTxData } from "@ethereumjs/tx";
 import { describe, expect, it } from "@jest/globals";
+import { createBlockRules, type Fork } from "@velarium/chain-rules";
 import { BytesVector } from "@velarium/columns";
 import fc from "fast-check";
 import {
@@ -194,7 +195,7 @@ describe("against @ethereumjs/tx", () => {
         const raw = signTransaction(tx, KEY);
         const d = decodeTransaction(raw);
         const reference = createTx(referenceData(tx), { common });
-        expect(BigInt(checkTransaction(raw, d.scan, txRulesOf("prague"), 1))).toBe(
+        expect(BigInt(checkTransaction(raw, d.scan, txRulesOf(createBlockRules("prague", 1)), 1))).toBe(
           reference.getIntrinsicGas(),
         );
       }),
@@ -286,10 +287,10 @@ describe("bad input", () => {
   });
 
   it("checks what the fork and the chain allow", () => {
-    const check = (tx: TxFields, fork: Parameters<typeof txRulesOf>[0]): string =>
+    const check = (tx: TxFields, fork: Fork): string =>
       codeOf(() => {
         const d = decodeTransaction(signTransaction(tx, KEY));
-        checkTransaction(d.raw, d.scan, txRulesOf(fork), 1);
+        checkTransaction(d.raw, d.scan, txRulesOf(createBlockRules(fork, 1)), 1);
       });
     expect(check(good, "london")).toBe("none");
     expect(check(good, "berlin")).toBe("type");

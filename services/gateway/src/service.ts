@@ -312,12 +312,8 @@ class GatewayParts {
   /** Rules of the fork that the next block has. */
   private txRules() {
     const { header } = this.index.latest ?? { header: this.genesis.header };
-    const { fork } = this.rules.rulesAt(
-      header.number + 1,
-      Math.max(header.timestamp, Math.floor(Date.now() / 1000)),
-    );
-    const name = fork === "chainstart" ? "frontier" : fork === "bpo1" || fork === "bpo2" ? "osaka" : fork;
-    return txRulesOf(name);
+    const timestamp = Math.max(header.timestamp, Math.floor(Date.now() / 1000));
+    return txRulesOf(this.rules.rulesAt(header.number + 1, timestamp));
   }
 
   private async readGenesisBlock(): Promise<RpcBlock> {
