@@ -63,6 +63,14 @@ export function accountOf(low: u64, mid: u64, high: u64): usize {
   return record;
 }
 
+/** As `accountOf`, by 20 bytes. */
+@inline
+export function accountAtBytes(at: usize): usize {
+  return accountOf(
+    bswap<u64>(load<u64>(at, 12)), bswap<u64>(load<u64>(at, 4)), <u64>bswap<u32>(load<u32>(at)),
+  );
+}
+
 /** Keeps loads that are made ahead of need from being left out. */
 let fetched: u64 = 0;
 
@@ -71,6 +79,13 @@ export function fetchEntry(low: u64, mid: u64, high: u64): u32 {
   const hash = hashAddress(low, mid, high);
   fetched = <u64>load<u32>(ACCOUNT_INDEX + (<usize>(hash & accountMask) << 2));
   return hash;
+}
+
+/** As `fetchEntry`, by 20 bytes. */
+export function fetchEntryAtBytes(at: usize): u32 {
+  return fetchEntry(
+    bswap<u64>(load<u64>(at, 12)), bswap<u64>(load<u64>(at, 4)), <u64>bswap<u32>(load<u32>(at)),
+  );
 }
 
 /**
@@ -325,6 +340,11 @@ function isAlwaysWarm(record: usize): bool {
 @inline
 export function warm(record: usize): void {
   if ((load<u32>(record, A_TX) & WARM) == 0) setBits(record, WARM);
+}
+
+/** Warms without undo. */
+export function warmAlways(account: usize): void {
+  store<u32>(account, load<u32>(account, A_TX) | WARM, A_TX);
 }
 
 /** Writes the account's address as a word. */

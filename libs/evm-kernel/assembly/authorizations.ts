@@ -1,6 +1,6 @@
 // EIP-7702: authorizations, one after the other; each is applied once, and only when all it asks for is known.
 import {
-  codeOf, exists, incarnationOf, isCodeless, knowNonce, setCode, setNonce, touch,
+  accountAtBytes, codeOf, exists, incarnationOf, isCodeless, knowNonce, setCode, setNonce, touch, warmAlways,
 } from "./accounts";
 import { BLOCK } from "./bounds";
 import { CONTINUE } from "./calls";
@@ -13,8 +13,8 @@ import {
   AUTH_ADDRESS, AUTH_AUTHORITY, AUTH_BYTES, AUTH_CHAIN_ID, AUTH_FLAGS, AUTH_NONCE, BLOCK_CHAIN_ID, CODE_FLAGS,
   CODE_HASH, CODEFLAG_DELEGATION, STATUS_LEARNED, STATUS_LIMIT, STATUS_MISS, TX_AUTHORIZATIONS, TX_TYPE,
 } from "./layout";
+import { authorizationsAt } from "./packed-transaction";
 import { A_CODE, A_NONCE } from "./records";
-import { accountAtBytes, authorizationsAt, warmAlways } from "./transaction";
 import { equals, isZero, reverse } from "./u256";
 
 /** Charged for every authorization beyond what one for an existing authority costs; given back for those. */

@@ -2,12 +2,12 @@
 // has its own journal, warm sets, logs and settlement, exactly as if it had been begun alone; its outcome is kept in a
 // column. For small transactions the host's part costs more than theirs, and so do records that no cache holds: they are
 // looked up a group ahead, when the processor can wait for all of them at once.
-import { fetchRecord } from "./accounts";
+import { fetchEntryAtBytes, fetchRecord } from "./accounts";
 import { INPUTS, LOGS, OUTCOMES, setPlace } from "./bounds";
 import { logsEnd, setBatchEnd } from "./execution";
 import { beginWith, commit } from "./host";
 import { OUTCOME_BYTES, RUN_DONE, RUN_MISS, TX_SENDER, TX_TO } from "./layout";
-import { endOf, fetchEntryAtBytes } from "./transaction";
+import { endOf } from "./packed-transaction";
 import { run } from "./trampoline";
 
 /** Transactions whose accounts are looked up together: some kilobytes of records, which the nearest cache holds. */

@@ -22,7 +22,8 @@ import { RETURNS } from "./bounds";
 import { returnBytes } from "./execution";
 import { accountGas } from "./state-operations";
 import { FAILED_FUNDS, FAILED_PRECOMPILE, traceCall, traceCode, traceDone, traceEnd } from "./tracing";
-import { addCarry, addressMask, copy, isZero, less, saturated, sub, zero } from "./u256";
+import { addCarry, copy, isZero, less, saturated, sub, zero } from "./u256";
+import { addressMask } from "./u256-bits";
 
 const CALL: u32 = 0xf1;
 const CALLCODE: u32 = 0xf2;

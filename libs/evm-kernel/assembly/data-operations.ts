@@ -6,7 +6,9 @@ import {
   FLAG_STATIC, FRAME_CODE, FRAME_CODE_BYTES, FRAME_FLAGS, FRAME_GAS, FRAME_INPUT, FRAME_INPUT_BYTES, FRAME_MEMORY,
 } from "./layout";
 import { appendLog } from "./logs";
-import { byteLength, power, reverse, saturated, zero } from "./u256";
+import { reverse, saturated, zero } from "./u256";
+import { byteLength } from "./u256-bits";
+import { power } from "./u256-products";
 import { expByteGas } from "./rules";
 
 const SCRATCH = memory.data(32, 64);

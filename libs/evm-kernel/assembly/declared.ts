@@ -4,13 +4,13 @@ import { firstCode, isCodeless } from "./accounts";
 import { DECLARED, MEMORY, reach, RESULT, TOUCHED_ACCOUNTS, TOUCHED_SLOTS } from "./bounds";
 import { touchedAccountsEnd, touchedSlotsEnd } from "./execution";
 import { MAX_DECLARED, RELATED_ADDED, RELATED_FEE, RESULT_OUTCOME } from "./layout";
+import { beneficiary } from "./parties";
 import {
   A_BALANCE, A_BALANCE0, A_CODE, A_DELTA, A_ENTRY, A_KINDS, A_NONCE, A_NONCE0, A_TX, BLOCK_HASH, HAS_DELTA,
   KNOWN_BALANCE, KNOWN_CODE, KNOWN_NONCE, LISTED, S_ACCOUNT, S_FIRST, S_INCARNATION, S_KIND, S_TX, S_VALUE, SLOT_READ,
   TRANSIENT, WIPED,
 } from "./records";
 import { D, finalCodeWord, R, W, X } from "./results";
-import { beneficiary } from "./transaction";
 import { copy, equals, isZero, reverse } from "./u256";
 
 /** Entries: record u32, domain u32. */

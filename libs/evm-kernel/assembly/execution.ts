@@ -1,6 +1,14 @@
 // What one execution is, apart from its records and frames. Everything here is saved and restored with it
 // (saves.ts), so nothing may be added without adding it there.
 
+// Steps of a transaction.
+export const PHASE_START: u32 = 0;
+export const PHASE_SENDER: u32 = 1;
+export const PHASE_AUTHORIZATIONS: u32 = 2;
+export const PHASE_LAUNCH: u32 = 3;
+export const PHASE_SETTLE: u32 = 4;
+export const PHASE_DONE: u32 = 5;
+
 /** Number of the transaction: stamps in records that carry another number are of an earlier one. */
 export let stamp: u32 = 1;
 /** Number of the table contents: index entries that carry another number are empty. */
@@ -22,7 +30,7 @@ export let temporaryEnd: usize = 0;
 export let batchEnd: usize = 0;
 /** Current frame; 0 when there is none. */
 export let frame: usize = 0;
-/** Step of the transaction driver. */
+/** Step of the transaction (transaction.ts), PHASE_*. */
 export let phase: u32 = 0;
 /** Authorization that comes next, and where it stands. */
 export let authorization: u32 = 0;

@@ -52,3 +52,10 @@ export function expand(frame: usize, offset: u64, size: u64, gas: i64): i64 {
   const base = <u64>load<u32>(frame, FRAME_MEMORY_BYTES);
   return end > base ? -6 : gas - cost;
 }
+
+/** Offsets below this have a whole word in the frame's memory. */
+@inline
+export function wordRoom(frame: usize): u64 {
+  const have = load<u32>(frame, FRAME_MEMORY_BYTES);
+  return have >= 32 ? <u64>have - 31 : 0;
+}

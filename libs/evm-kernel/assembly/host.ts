@@ -1,27 +1,29 @@
 // What the host calls to begin executions, to hand values in, and to keep state between them.
-import { accountAtBytes, forgetRecords, hashesAt, inputBytes, PAID, PHASE_DONE, PHASE_START } from "./transaction";
-import {
-  accountOf, indexAccounts, isCodeless, supplyField,
-} from "./accounts";
+import { accountAtBytes, accountOf, indexAccounts, isCodeless, supplyField } from "./accounts";
+import { PAID } from "./admission";
 import {
   ACCOUNT_INDEX, accountMask, ACCOUNTS, BLOCK, FRAMES, INPUT, JOURNAL, LOGS, MAX_GENERATION, MEMORY, MISS,
-  narrowIndexes, OPCODES, RESULT, RETURNS, setPlace, setSingle, SLOT_BYTES, SLOT_INDEX, slotMask, SLOTS, STACKS, TEMPORARY, TOUCHED_ACCOUNTS, TOUCHED_SLOTS, ACCOUNT_BYTES,
+  narrowIndexes, OPCODES, RESULT, RETURNS, setPlace, setSingle, SLOT_BYTES, SLOT_INDEX, slotMask, SLOTS, STACKS,
+  TEMPORARY, TOUCHED_ACCOUNTS, TOUCHED_SLOTS, ACCOUNT_BYTES,
 } from "./bounds";
 import { addCode, codeBytesUsed, forgetCodes } from "./codes";
 import { forgetDeclared, noteDeclared } from "./declared";
 import {
   accountsEnd, authorization, authorizationRefund, createdAccount, flags, floorGas, frame, generation, intrinsicGas,
-  journalEnd, listsSlots, logCount, logsEnd, logsFrom, phase, refund, resident, returnBytes, setAccountsEnd, setAuthorization,
-  setAuthorizationRefund, setBatchEnd, setCreatedAccount, setFlags, setFloorGas, setFrame, setGeneration, setIntrinsicGas,
-  setJournalEnd, setLearned, setLimited, setListsSlots, setLogCount, setLogsEnd, setLogsFrom, setPhase, setRefund, setReturnBytes,
-  setSlotsEnd, setStamp, setTemporaryEnd, setTopGas, setTopStatus, setTouchedAccountsEnd, setTouchedSlotsEnd,
-  setUndeclared, slotsEnd, stamp, temporaryEnd, topGas, topStatus, touchedAccountsEnd, touchedSlotsEnd, undeclared,
+  journalEnd, listsSlots, logCount, logsEnd, logsFrom, phase, PHASE_DONE, PHASE_START, refund, resident, returnBytes,
+  setAccountsEnd, setAuthorization, setAuthorizationRefund, setBatchEnd, setCreatedAccount, setFlags, setFloorGas,
+  setFrame, setGeneration, setIntrinsicGas, setJournalEnd, setLearned, setLimited, setListsSlots, setLogCount,
+  setLogsEnd, setLogsFrom, setPhase, setRefund, setReturnBytes, setSlotsEnd, setStamp, setTemporaryEnd, setTopGas,
+  setTopStatus, setTouchedAccountsEnd, setTouchedSlotsEnd, setUndeclared, slotsEnd, stamp, temporaryEnd, topGas,
+  topStatus, touchedAccountsEnd, touchedSlotsEnd, undeclared,
 } from "./execution";
 import { undo } from "./journal";
 import {
   BLOCK_BYTES, FRAME_BYTES, FRAME_MEMORY, FRAME_MEMORY_BYTES, FRAME_SP, MISS_BYTES, RESULT_BYTES, RESULT_OUTCOME,
 } from "./layout";
 import { missDomain, missRecord, putAddress, putSlotKey, setMiss } from "./misses";
+import { hashesAt, inputBytes } from "./packed-transaction";
+import { forgetRecords } from "./parties";
 import {
   A_BALANCE, A_CODE, A_DELTA, A_KINDS, A_LOADED, A_NONCE, A_STAMP, A_TX, BLOCK_HASH, CODE_KEPT, CREATED, HAS_DELTA, KNOWN_CODE,
   LOADED_BALANCE, S_ACCOUNT, S_INCARNATION, S_KIND, S_LOADED, S_STAMP, S_VALUE, WIPED,

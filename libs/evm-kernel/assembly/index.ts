@@ -4,8 +4,8 @@ import { forgetCodes } from "./codes";
 import { batchEnd, setResident } from "./execution";
 import { clearState } from "./host";
 import { INTERFACE } from "./layout";
+import { inputBytes } from "./packed-transaction";
 import { setSecret } from "./secret";
-import { inputBytes } from "./transaction";
 
 export {
   begin, clearState, commit, giveUp, peek, preload, ranges, rangesCount, restored, seed, supply,
@@ -21,9 +21,9 @@ export { startTrace } from "./tracing";
 export { setPrepares } from "./frames";
 
 // Imports of compiled code.
-export {
-  addmod, byteAt, div, mod, mul, mulmod, sar, sdiv, shl, shr, signextend, smod,
-} from "./u256";
+export { byteAt, sar, shl, shr, signextend } from "./u256-bits";
+export { addmod, div, mod, mulmod, sdiv, smod } from "./u256-division";
+export { mul } from "./u256-products";
 export { expand } from "./expansion";
 export { hash } from "./keccak-memo";
 export {
@@ -34,7 +34,8 @@ export {
 } from "./state-operations";
 
 import { returnBytes } from "./execution";
-import { clz256, small } from "./u256";
+import { small } from "./u256";
+import { clz256 } from "./u256-bits";
 
 export function returndatasize(): u32 {
   return <u32>returnBytes;

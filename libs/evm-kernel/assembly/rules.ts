@@ -1,4 +1,6 @@
 // Rules and prices of the fork in force, written by the host from the opcode table and the gas schedule.
+import { OPCODES } from "./bounds";
+import { OP_FLAGS, OPFLAG_INVALID } from "./layout";
 
 export let fork: u32 = 0;
 /** Changes with the rules: analyses and compiled functions of other epochs do not count. */
@@ -112,4 +114,10 @@ export function setSstorePrices(
 export function isPrecompile(low: u64, mid: u64, high: u64): bool {
   if ((mid | high) != 0 || low > 256) return false;
   return low < 32 ? ((precompileMask >> <u32>low) & 1) != 0 : low == 256 && precompile256;
+}
+
+/** True when the opcode is not of this fork. */
+@inline
+export function isUndefined(op: u32): bool {
+  return (load<u8>(OPCODES + (<usize>op << 3), OP_FLAGS) & OPFLAG_INVALID) != 0;
 }

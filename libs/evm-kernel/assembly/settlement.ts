@@ -3,6 +3,7 @@ import {
   addDelta, exists, firstCode, hasNoHash, isCodeless, knowBalance, knowCode, knowNonce, setBalance, setCode,
   setExists, setNonce, touch,
 } from "./accounts";
+import { PAID, PAID_ALL } from "./admission";
 import { BLOCK, INPUT, RESULT, RETURNS, TOUCHED_ACCOUNTS } from "./bounds";
 import { CONTINUE } from "./calls";
 import { NO_CODE } from "./codes";
@@ -17,12 +18,13 @@ import {
   TXFLAG_CALL, TXFLAG_KEEPS_EMPTY, TXFLAG_SYSTEM,
 } from "./layout";
 import { putAddress } from "./misses";
+import { beneficiary, sender } from "./parties";
 import {
   A_BALANCE, A_CODE, A_DELTA, A_NONCE, A_TX, DESTROYED, EXISTS, HAS_DELTA, NEW, SETTLED, TOUCHED, WIPED,
 } from "./records";
 import { cancun, eip158, london, maxRefundQuotient } from "./rules";
-import { beneficiary, PAID, PAID_ALL, sender } from "./transaction";
-import { add, copy, isZero, less, mulSmall, reverse, sub, zero } from "./u256";
+import { add, copy, isZero, less, reverse, sub, zero } from "./u256";
+import { mulSmall } from "./u256-products";
 
 const WORD = memory.data(32, 64);
 const FEE = memory.data(32, 64);
