@@ -2,7 +2,8 @@
 import type { BlockRules } from "@velarium/chain-rules";
 import { opcodeTable } from "@velarium/evm-opcodes";
 import type { Budgets, BuildOptions, BuildResult } from "./build.ts";
-import { BytecodeFrontEnd, type ContextLimits, type Translation } from "./bytecode.ts";
+import type { ContextLimits } from "./bytecode/contexts.ts";
+import { BytecodeFrontEnd, type Translation } from "./bytecode/front-end.ts";
 import { BudgetExceeded, Construction, DEFAULT_BUDGETS } from "./construct.ts";
 import type { IrFunction } from "./ir.ts";
 import { optimizeFunction } from "./passes/optimize.ts";

@@ -3,8 +3,8 @@
  * parameters that are jumped to, and kept up to date while edges are still being added. A set is complete when nothing
  * but constants flows in; then the jump can go nowhere else.
  */
-import type { Construction } from "./construct.ts";
-import type { Block, BlockId, ValueId } from "./ir.ts";
+import type { Construction } from "../construct.ts";
+import type { Block, BlockId, ValueId } from "../ir.ts";
 
 /** What reaches one parameter. */
 interface Flow<Site> {
