@@ -121,31 +121,49 @@ export class BlockAssembler {
   /** Roots, bloom and gas of a block, and its header without state root. Throws BlockError. */
   assemble(context: BlockContext, transactions: BytesColumn, packed: PackedReceipts): AssembledBlock {
     const { receipts, logsBloom, gasUsed } = this.encodeReceipts(transactions, packed);
-    const header: BlockHeader = {
-      parentHash: context.parentHash ?? ZERO_WORD,
-      ommersHash: context.ommersHash ?? NO_OMMERS_HASH,
-      beneficiary: context.beneficiary,
-      stateRoot: ZERO_WORD,
+    const header = headerOf(context, gasUsed, {
       transactionsRoot: orderedTrieRoot(transactions),
       receiptsRoot: orderedTrieRoot(receipts),
       logsBloom,
-      difficulty: context.difficulty ?? 0n,
-      number: context.number,
-      gasLimit: context.gasLimit,
-      gasUsed,
-      timestamp: context.timestamp,
-      extraData: context.extraData ?? new Uint8Array(0),
-      mixHash: context.prevRandao,
-      nonce: context.nonce ?? ZERO_NONCE,
-      baseFeePerGas: context.baseFeePerGas,
-      withdrawalsRoot: context.withdrawalsRoot,
-      blobGasUsed: context.blobGasUsed,
-      excessBlobGas: context.excessBlobGas,
-      parentBeaconBlockRoot: context.parentBeaconBlockRoot,
-      requestsHash: context.requestsHash,
-    };
+    });
     return { header, headerRlp: encodeHeader(header), gasUsed };
   }
+}
+
+type ListFields = Pick<BlockHeader, "transactionsRoot" | "receiptsRoot" | "logsBloom">;
+const NO_LISTS: ListFields = {
+  transactionsRoot: ZERO_WORD,
+  receiptsRoot: ZERO_WORD,
+  logsBloom: new Uint8Array(BLOOM_BYTES),
+};
+
+/** Bytes of a block's encoded header, before its roots are known. */
+export function headerSize(context: BlockContext, gasUsed: number): number {
+  return encodeHeader(headerOf(context, gasUsed, NO_LISTS)).length;
+}
+
+function headerOf(context: BlockContext, gasUsed: number, lists: ListFields): BlockHeader {
+  return {
+    ...lists,
+    parentHash: context.parentHash ?? ZERO_WORD,
+    ommersHash: context.ommersHash ?? NO_OMMERS_HASH,
+    beneficiary: context.beneficiary,
+    stateRoot: ZERO_WORD,
+    difficulty: context.difficulty ?? 0n,
+    number: context.number,
+    gasLimit: context.gasLimit,
+    gasUsed,
+    timestamp: context.timestamp,
+    extraData: context.extraData ?? new Uint8Array(0),
+    mixHash: context.prevRandao,
+    nonce: context.nonce ?? ZERO_NONCE,
+    baseFeePerGas: context.baseFeePerGas,
+    withdrawalsRoot: context.withdrawalsRoot,
+    blobGasUsed: context.blobGasUsed,
+    excessBlobGas: context.excessBlobGas,
+    parentBeaconBlockRoot: context.parentBeaconBlockRoot,
+    requestsHash: context.requestsHash,
+  };
 }
 
 /** Encoded bytes of an integer below 2^53. */

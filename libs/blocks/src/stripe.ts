@@ -6,15 +6,23 @@ import { BlockError } from "./error.ts";
 const MAGIC = 0x31534c56; // "VLS1"
 const HEADER = 24;
 
-/** Cuts a record into `n` stripes of nearly equal size. Each names the whole that it belongs to. */
-export function splitRecord(bytes: Uint8Array, n: number, number = 0): Uint8Array[] {
+/**
+ * Cuts a record into `n` stripes of nearly equal size. Each names the whole that it belongs to. `place` says where stripe
+ * `index` of `size` bytes goes.
+ */
+export function splitRecordInto(
+  bytes: Uint8Array,
+  n: number,
+  number: number,
+  place: (index: number, size: number) => Uint8Array,
+): void {
   if (!(n >= 1 && n <= 0xffff)) throw new BlockError("stripe", `${n} stripes, expected 1 to 65535`);
   const sum = crc32(bytes);
   const size = Math.ceil(bytes.length / n);
-  return Array.from({ length: n }, (_, index) => {
+  for (let index = 0; index < n; index++) {
     const part = bytes.subarray(index * size, Math.min((index + 1) * size, bytes.length));
-    const stripe = new Uint8Array(HEADER + part.length);
-    const view = new DataView(stripe.buffer);
+    const stripe = place(index, HEADER + part.length);
+    const view = new DataView(stripe.buffer, stripe.byteOffset, HEADER);
     view.setUint32(0, MAGIC, true);
     view.setUint16(4, index, true);
     view.setUint16(6, n, true);
@@ -22,8 +30,18 @@ export function splitRecord(bytes: Uint8Array, n: number, number = 0): Uint8Arra
     view.setUint32(12, sum, true);
     view.setFloat64(16, number, true);
     stripe.set(part, HEADER);
+  }
+}
+
+/** As `splitRecordInto`, into memory of their own. */
+export function splitRecord(bytes: Uint8Array, n: number, number = 0): Uint8Array[] {
+  const stripes: Uint8Array[] = [];
+  splitRecordInto(bytes, n, number, (_, size) => {
+    const stripe = new Uint8Array(size);
+    stripes.push(stripe);
     return stripe;
   });
+  return stripes;
 }
 
 export interface StripeHead {

@@ -6,6 +6,7 @@
  * scalars f64... | byte length u32 of every vector (a bytes column has two: ends, blob), padded to 8 |
  * vectors, each starting at a multiple of 8.
  */
+import { type Allocate, allocateMessage } from "./memory.ts";
 import type { BytesColumn } from "./vectors.ts";
 
 export type ColumnType = "u8" | "u32" | "f64" | "bytes" | `fixed${number}`;
@@ -88,25 +89,11 @@ function emptyMessage(names: readonly string[]): Record<string, unknown> {
   return JSON.parse(`{${names.map((name) => `${JSON.stringify(name)}:null`).join(",")}}`);
 }
 
-/**
- * Bytes before every packed message in its buffer, for the header of whatever carries it: a transport that is given the
- * message then need not copy it. They keep the message 8-aligned.
- */
-export const HEADROOM_BYTES = 16;
-/** From here on memory is taken uncleared; below that, a cleared array is cheaper than the call. */
-const UNCLEARED_FROM = 4096;
-
-/** Memory for a packed message with its headroom. */
-function allocate(total: number): Uint8Array<ArrayBuffer> {
-  const size = HEADROOM_BYTES + total;
-  const buffer = size < UNCLEARED_FROM ? new ArrayBuffer(size) : Buffer.allocUnsafeSlow(size).buffer;
-  return new Uint8Array(buffer as ArrayBuffer, HEADROOM_BYTES, total);
-}
-
 /** Packs a message. The result stands alone: nothing in it is borrowed. */
 export function encode<S extends string, C extends Record<string, ColumnType>>(
   schema: Schema<S, C>,
   message: Message<Schema<S, C>>,
+  allocate: Allocate = allocateMessage,
 ): Uint8Array {
   const plan = planOf(schema);
   const source = message as Record<string, unknown>;
@@ -125,15 +112,7 @@ export function encode<S extends string, C extends Record<string, ColumnType>>(
     }
   }
   const out = allocate(total);
-  const words = new Uint32Array(out.buffer, HEADROOM_BYTES, plan.dataOffset >> 2);
-  words[0] = MAGIC;
-  words[1] = schema.id | (schema.version << 16);
-  words[2] = total;
-  words[3] = 0;
-  // The table may end before the data begins.
-  words[words.length - 1] = 0;
-  const scalars = new Float64Array(out.buffer, HEADROOM_BYTES + HEADER_BYTES, schema.scalars.length);
-  for (let i = 0; i < scalars.length; i++) scalars[i] = source[schema.scalars[i]!] as number;
+  const words = writeHead(schema, plan, source as Record<string, number>, out);
   let offset = plan.dataOffset;
   for (let i = 0; i < vectors.length; i++) {
     const vector = vectors[i]!;
@@ -144,6 +123,81 @@ export function encode<S extends string, C extends Record<string, ColumnType>>(
     for (let at = end; at < offset; at++) out[at] = 0;
   }
   return out;
+}
+
+/** Writes everything before the columns but their lengths, which the caller puts into the words that this returns. */
+function writeHead(
+  schema: Schema,
+  plan: Plan,
+  scalars: Readonly<Record<string, number>>,
+  out: Uint8Array,
+): Uint32Array {
+  const words = new Uint32Array(out.buffer, out.byteOffset, plan.dataOffset >> 2);
+  words[0] = MAGIC;
+  words[1] = schema.id | (schema.version << 16);
+  words[2] = out.length;
+  words[3] = 0;
+  // The table may end before the data begins.
+  words[words.length - 1] = 0;
+  const values = new Float64Array(out.buffer, out.byteOffset + HEADER_BYTES, schema.scalars.length);
+  for (let i = 0; i < values.length; i++) values[i] = scalars[schema.scalars[i]!]!;
+  return words;
+}
+
+/** Items of a column; of a bytes column, its items and the bytes of all of them. */
+export type ColumnLength<T extends ColumnType> = T extends "bytes"
+  ? { readonly items: number; readonly bytes: number }
+  : number;
+
+/**
+ * A packed message of which the columns are yet to be filled: for a message too large to make its columns elsewhere first.
+ * What they hold before is undefined; in a bytes column the end offsets must come to ascend up to its bytes.
+ */
+export function layOut<S extends string, C extends Record<string, ColumnType>>(
+  schema: Schema<S, C>,
+  scalars: { readonly [K in S]: number },
+  lengths: { readonly [K in keyof C]: ColumnLength<C[K]> },
+  allocate: Allocate = allocateMessage,
+): { readonly bytes: Uint8Array; readonly message: Message<Schema<S, C>> } {
+  const plan = planOf(schema);
+  const sizes: number[] = [];
+  let total = plan.dataOffset;
+  for (let i = 0; i < plan.names.length; i++) {
+    const length = lengths[plan.names[i]!]! as number | { items: number; bytes: number };
+    if (typeof length === "number") sizes.push(length * itemBytes(plan.types[i]!));
+    else sizes.push(length.items * 4, length.bytes);
+  }
+  for (const size of sizes) total += align(size);
+  const bytes = allocate(total);
+  const words = writeHead(schema, plan, scalars, bytes);
+  words.set(sizes, plan.tableOffset >> 2);
+  let offset = plan.dataOffset;
+  let vector = 0;
+  const next = (): Uint8Array => {
+    const size = sizes[vector++]!;
+    const view = bytes.subarray(offset, offset + size);
+    bytes.fill(0, offset + size, align(offset + size));
+    offset += align(size);
+    return view;
+  };
+  const message: Record<string, unknown> = { ...plan.empty };
+  for (const name of schema.scalars) message[name] = scalars[name];
+  for (let i = 0; i < plan.names.length; i++) {
+    const type = plan.types[i]!;
+    if (type === "bytes") message[plan.names[i]!] = { ends: toU32(next(), schema.name), blob: next() };
+    else if (type === "u32") message[plan.names[i]!] = toU32(next(), schema.name);
+    else if (type === "f64") {
+      const view = next();
+      message[plan.names[i]!] = new Float64Array(view.buffer, view.byteOffset, view.length / 8);
+    } else message[plan.names[i]!] = next();
+  }
+  return { bytes, message: message as Message<Schema<S, C>> };
+}
+
+function itemBytes(type: ColumnType): number {
+  if (type === "u8") return 1;
+  if (type === "u32") return 4;
+  return type === "f64" ? 8 : Number(type.slice(5));
 }
 
 function asBytes(view: Uint8Array | Uint32Array | Float64Array): Uint8Array {

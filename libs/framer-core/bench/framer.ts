@@ -1,17 +1,22 @@
 /**
- * Pool and packing of plain transfers, one core: messages of 512 transfers, uniform senders and recipients; outcomes come
- * back per frame, blocks are assembled with receipts and roots. Run: node libs/framer-core/bench/framer.ts [transactions] [accounts]
+ * A framer's work but for the network, one core: messages of 512 transactions of uniform senders and recipients; outcomes
+ * come back per frame; blocks become records with roots, stripes and chunks. The cluster around it is not counted. Run:
+ * node libs/framer-core/bench/framer.ts [transfers|erc20] [transactions] [accounts]
  */
-
+import { splitRecordInto } from "@velarium/blocks";
 import { configOfFork, createEthereumRules } from "@velarium/chain-rules";
-import { decode, schemaIdOf } from "@velarium/columns";
-import { BlockClose, Frame, Outcome, Receipts } from "@velarium/wire";
+import { decode, encode, layOut, MessageMemory, schemaIdOf } from "@velarium/columns";
+import { AccessKind, SLOT_KEY_BYTES } from "@velarium/slots";
+import { RlpWriter } from "@velarium/tx-codec";
+import { Analyzed, BlockClose, Frame, Outcome, Receipts, Shape, Stripe } from "@velarium/wire";
 import { DEFAULT_OPTIONS, Framer } from "../src/index.ts";
-import { type AnalyzedMessage, analyzedOf, GENESIS, ids } from "../test/cluster-model.ts";
+import { addressOf, analyzedOf, GENESIS, ids } from "../test/cluster-model.ts";
 
-const total = Number(process.argv[2] ?? 200_000);
-const accounts = Number(process.argv[3] ?? 100_000);
+const isErc20 = process.argv[2] === "erc20";
+const total = Number(process.argv[3] ?? 200_000);
+const accounts = Number(process.argv[4] ?? 100_000);
 const BATCH = 512;
+const SHARDS = 2;
 
 let random = 12345;
 const next = (n: number): number => {
@@ -19,23 +24,88 @@ const next = (n: number): number => {
   return random % n;
 };
 const nonces = new Float64Array(accounts);
-const messages: AnalyzedMessage[] = [];
-for (let made = 0; made < total; made += BATCH)
-  messages.push(
-    analyzedOf(
-      messages.length + 1,
-      Array.from({ length: BATCH }, () => {
-        const sender = next(accounts);
-        return { sender, nonce: nonces[sender]!++, to: accounts + next(accounts), fee: 100 };
-      }),
-    ) as unknown as AnalyzedMessage,
+/** What an ERC-20 transfer has beyond a plain one: 68 bytes of calldata, and the token's code and two of its slots. */
+function asTokenTransfers(message: ReturnType<typeof analyzedOf>): ReturnType<typeof analyzedOf> {
+  const n = message.indexes.length;
+  const size = message.raw.ends[0]! + 68;
+  const blob = new Uint8Array(n * size);
+  const keys = new Uint8Array(n * 3 * SLOT_KEY_BYTES);
+  const hi = new Uint32Array(n * 6);
+  const lo = new Uint32Array(n * 6);
+  const kinds = new Uint8Array(n * 6);
+  for (let i = 0, rawFrom = 0; i < n; i++) {
+    blob.set(message.raw.blob.subarray(rawFrom, message.raw.ends[i]), i * size);
+    rawFrom = message.raw.ends[i]!;
+    message.raw.ends[i] = (i + 1) * size;
+    for (let k = 0; k < 5; k++) {
+      hi[i * 6 + k] = message.accessHi[i * 5 + k]!;
+      lo[i * 6 + k] = message.accessLo[i * 5 + k]!;
+      kinds[i * 6 + k] = k === 4 ? AccessKind.W : message.accessKinds[i * 5 + k]!;
+    }
+    // The code is one for all; the second slot is the sender's.
+    hi[i * 6 + 3] = lo[i * 6 + 3] = 77;
+    hi[i * 6 + 5] = hi[i * 6]! ^ 0x5555;
+    lo[i * 6 + 5] = lo[i * 6]! ^ 0x5555;
+    kinds[i * 6 + 5] = AccessKind.W;
+    for (let k = 0; k < 3; k++)
+      keys.fill(i + k, (i * 3 + k) * SLOT_KEY_BYTES, (i * 3 + k + 1) * SLOT_KEY_BYTES);
+  }
+  return {
+    ...message,
+    shapes: new Uint8Array(n).fill(Shape.call),
+    raw: { ends: message.raw.ends, blob },
+    accessEnds: Uint32Array.from({ length: n }, (_, i) => (i + 1) * 6),
+    accessHi: hi,
+    accessLo: lo,
+    accessKinds: kinds,
+    keys,
+  };
+}
+const messages: Uint8Array[] = [];
+for (let made = 0; made < total; made += BATCH) {
+  const message = analyzedOf(
+    messages.length + 1,
+    Array.from({ length: BATCH }, () => {
+      const sender = next(accounts);
+      return { sender, nonce: nonces[sender]!++, to: accounts + next(accounts), fee: 100 };
+    }),
   );
+  messages.push(encode(Analyzed, isErc20 ? asTokenTransfers(message) : message));
+}
+
+/** `Transfer(from, to, amount)` of a token, from `from` on without other contents than the addresses. */
+const LOG = ((): Uint8Array => {
+  const w = new RlpWriter(256);
+  const logs = w.openList();
+  const log = w.openList();
+  w.string(new Uint8Array(20).fill(5));
+  const topics = w.openList();
+  for (let i = 0; i < 3; i++) w.string(new Uint8Array(32).fill(i === 0 ? 9 : 0));
+  w.closeList(topics);
+  w.string(new Uint8Array(32).fill(1));
+  w.closeList(log);
+  w.closeList(logs);
+  return w.bytes().slice();
+})();
+const TOPICS_AT = 2 + 2 + 21 + 2;
+function logsOf(n: number): { ends: Uint32Array; blob: Uint8Array } {
+  if (!isErc20) return { ends: new Uint32Array(n), blob: empty.u8 };
+  const blob = new Uint8Array(n * LOG.length);
+  for (let i = 0; i < n; i++) {
+    blob.set(LOG, i * LOG.length);
+    for (let k = 1; k < 3; k++)
+      blob.set(addressOf(next(accounts) + (k - 1) * accounts), i * LOG.length + TOPICS_AT + k * 33 + 13);
+  }
+  return { ends: Uint32Array.from({ length: n }, (_, i) => (i + 1) * LOG.length), blob };
+}
 
 const empty = { u8: new Uint8Array(0), u32: new Uint32Array(0) };
 const outbox: { block: number; firstSeq: number; n: number }[] = [];
 const closed: number[] = [];
 const questions: Int32Array[] = [];
 const commits: [number, number][] = [];
+const memory = new MessageMemory(128 << 20);
+let stripes: Uint8Array[] = [];
 const gas = new Map<number, number>();
 let frames = 0;
 const framer = new Framer(
@@ -51,6 +121,7 @@ const framer = new Framer(
     ids,
     partitions: 4,
     beneficiary: new Uint8Array(20),
+    memory,
   },
   GENESIS,
   {
@@ -62,9 +133,19 @@ const framer = new Framer(
         outbox.push({ block: f.block, firstSeq: f.firstSeq, n: f.shapes.length });
       } else if (id === BlockClose.id) closed.push(decode(BlockClose, bytes).number);
     },
-    commit: (epoch, number) => commits.push([epoch, number]),
+    commit: (epoch, number, record) => {
+      commits.push([epoch, number]);
+      splitRecordInto(record, SHARDS, number, (_, size) => {
+        const { bytes, message } = layOut(Stripe, { epoch, number }, { stripe: size }, memory.take);
+        stripes.push(bytes);
+        return message.stripe;
+      });
+    },
     readRoots: () => {},
-    announce: () => {},
+    announce: (_, chunks) => {
+      for (const message of [...stripes, ...chunks]) memory.giveBack(message);
+      stripes = [];
+    },
     toScheduler: () => {},
     readNonces: (rows) => questions.push(rows),
   },
@@ -84,10 +165,9 @@ const lap = (part: keyof typeof elapsed): void => {
   mark = now;
 };
 function settleOne(): void {
-  mark = cpuMs();
   for (const { block, firstSeq, n } of outbox.splice(0)) {
     gas.set(block, (gas.get(block) ?? 0) + n * 21000);
-    framer.receipts({
+    const message = encode(Receipts, {
       epoch: 0,
       block,
       seqs: Float64Array.from({ length: n }, (_, i) => firstSeq + i),
@@ -96,15 +176,18 @@ function settleOne(): void {
       statuses: new Uint8Array(n).fill(1),
       gasUsed: new Float64Array(n).fill(21000),
       blobGas: new Float64Array(n),
-      logs: { ends: new Uint32Array(n), blob: empty.u8 },
+      logs: logsOf(n),
       learnedEnds: empty.u32,
       learnedHi: empty.u32,
       learnedLo: empty.u32,
       learnedKinds: empty.u8,
       learnedKeys: empty.u8,
-    } satisfies Parameters<Framer["receipts"]>[0] & { readonly seqs: Float64Array });
+    });
+    mark = cpuMs();
+    framer.receipts(decode(Receipts, message));
+    lap("receipts");
   }
-  lap("receipts");
+  mark = cpuMs();
   for (const number of closed.splice(0))
     framer.blockCompleted({
       epoch: 0,
@@ -122,26 +205,26 @@ function settleOne(): void {
   }
   lap("blocks");
 }
-void Receipts;
-const start = cpuMs();
 let now = 0;
 for (const message of messages) {
   mark = cpuMs();
-  framer.analyzed(message);
+  framer.analyzed(decode(Analyzed, message));
   for (const rows of questions.splice(0)) framer.noncesRead(rows, new Uint8Array(rows.length * 32));
   framer.tick((now += 8));
   lap("pool");
   settleOne();
 }
 for (let i = 0; i < 400 && framer.blocksInFlight > 0; i++) {
+  mark = cpuMs();
   framer.tick((now += 50));
   for (const rows of questions.splice(0)) framer.noncesRead(rows, new Uint8Array(rows.length * 32));
+  lap("pool");
   settleOne();
 }
 const n = messages.length * BATCH;
 const us = (ms: number): string => ((ms * 1000) / n).toFixed(2);
 console.log(
-  `${n} transfers, ${accounts} accounts: ${us(cpuMs() - start)} µs CPU each; pool and packing ${us(elapsed.pool)}, outcomes ${us(elapsed.receipts)}, records ${us(elapsed.blocks)}`,
+  `${n} ${isErc20 ? "token transfers" : "transfers"}, ${accounts} accounts: ${us(elapsed.pool + elapsed.receipts + elapsed.blocks)} µs CPU each; pool and packing ${us(elapsed.pool)}, outcomes ${us(elapsed.receipts)}, records ${us(elapsed.blocks)}`,
 );
 console.log(
   `${frames} frames (${(n / frames).toFixed(0)} each), ${framer.announced} blocks, included ${framer.stats.included}`,

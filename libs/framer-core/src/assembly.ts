@@ -1,8 +1,15 @@
 /** From a complete block to its record and header; the roots and the parent's hash are the last to come in. */
 import { createHash } from "node:crypto";
-import { BlockAssembler, EMPTY_ROOT, type NewBlockRecord } from "@velarium/blocks";
+import {
+  BlockAssembler,
+  type BlockContext,
+  type BlockRecord,
+  BlockRecordSchema,
+  EMPTY_ROOT,
+  headerSize,
+} from "@velarium/blocks";
 import type { BlockRules } from "@velarium/chain-rules";
-import { BytesVector, bytesAt, F64Vector, FixedVector, U8Vector } from "@velarium/columns";
+import { type Allocate, bytesAt, layOut } from "@velarium/columns";
 import { rlpDecode } from "@velarium/tx-codec";
 import { Outcome } from "@velarium/wire";
 import type { AccountTable } from "./account-table.ts";
@@ -34,39 +41,57 @@ function requestsHash(block: BlockState): Uint8Array {
   return Uint8Array.from(outer.digest());
 }
 
-/**
- * Columns of the included transactions, in block order. Of a frame whose transactions were all included they are copied
- * whole.
- */
-function includedColumns(block: BlockState, slab: TransactionSlab, accounts: AccountTable) {
+/** What a record will hold of a block, so that it can be laid out. */
+interface RecordSizes {
+  readonly included: number;
+  readonly rawBytes: number;
+  readonly logBytes: number;
+  readonly rejected: number;
+}
+
+function sizesOf(block: BlockState, slab: TransactionSlab): RecordSizes {
   const { rows, outcomes } = block;
-  let count = 0;
+  let included = 0;
+  let rejected = block.rejections?.arrivals.length ?? 0;
   let rawBytes = 0;
-  for (let at = 0; at < block.length; at++)
-    if (rows[at]! >= 0 && outcomes[at] === Outcome.included) {
-      count++;
-      rawBytes += slab.rawBytes(rows[at]!);
+  let logBytes = 0;
+  for (let at = 0; at < block.length; at++) {
+    const row = rows[at]!;
+    if (row < 0) continue;
+    if (outcomes[at] !== Outcome.included) rejected++;
+    else {
+      included++;
+      rawBytes += slab.rawBytes(row);
+      logBytes += block.logBytes(at);
     }
-  const rawEnds = new Uint32Array(count);
-  const blob = new Uint8Array(rawBytes);
-  const senders = new Uint8Array(count * 20);
-  const hashes = new Uint8Array(count * 32);
-  const verified = new Uint8Array(count);
-  const arrivals = new Float64Array(count);
-  const statuses = new Uint8Array(count);
-  const gasUsed = new Float64Array(count);
-  const logEnds = new Uint32Array(count);
-  const logs = new BytesVector();
-  const hashWords = new Uint32Array(hashes.buffer);
+  }
+  return { included, rawBytes, logBytes, rejected };
+}
+
+/** Fills the columns of the included transactions, in block order. Of a frame whose transactions were all included they are copied whole. */
+function fillIncluded(
+  record: BlockRecord,
+  block: BlockState,
+  slab: TransactionSlab,
+  accounts: AccountTable,
+): void {
+  const { rows, outcomes } = block;
+  const { senders, hashes, verified, arrivals, statuses, gasUsed, raw, logs } = record;
+  const hashWords = new Uint32Array(hashes.buffer, hashes.byteOffset, hashes.length >> 2);
   const slabWords = new Uint32Array(slab.hash.buffer);
   let n = 0;
   let rawAt = 0;
+  let logAt = 0;
   const addRest = (at: number): void => {
     const word = rows[at]! * 8;
     for (let k = 0; k < 8; k++) hashWords[n * 8 + k] = slabWords[word + k]!;
     const log = block.logsAt(at);
-    if (log) logs.push(bytesAt(log.column, log.index));
-    logEnds[n++] = logs.byteLength;
+    if (log) {
+      const bytes = bytesAt(log.column, log.index);
+      logs.blob.set(bytes, logAt);
+      logAt += bytes.length;
+    }
+    logs.ends[n++] = logAt;
   };
   for (let f = 0; f < block.frameColumns.length; f++) {
     const frame = block.frameColumns[f]!;
@@ -77,8 +102,8 @@ function includedColumns(block: BlockState, slab: TransactionSlab, accounts: Acc
       isWhole = rows[at]! >= 0 && outcomes[at] === Outcome.included;
     if (isWhole) {
       const { ends } = frame.raw;
-      blob.set(frame.raw.blob, rawAt);
-      for (let i = 0; i < ends.length; i++) rawEnds[n + i] = rawAt + ends[i]!;
+      raw.blob.set(frame.raw.blob, rawAt);
+      for (let i = 0; i < ends.length; i++) raw.ends[n + i] = rawAt + ends[i]!;
       rawAt += frame.raw.blob.length;
       senders.set(frame.senders, n * 20);
       verified.set(frame.verified, n);
@@ -91,8 +116,8 @@ function includedColumns(block: BlockState, slab: TransactionSlab, accounts: Acc
     for (let at = start; at < end; at++) {
       const row = rows[at]!;
       if (row < 0 || outcomes[at] !== Outcome.included) continue;
-      blob.set(slab.sourceOf(row).raw.blob.subarray(slab.rawFrom[row]!, slab.rawTo[row]!), rawAt);
-      rawEnds[n] = rawAt += slab.rawBytes(row);
+      raw.blob.set(slab.sourceOf(row).raw.blob.subarray(slab.rawFrom[row]!, slab.rawTo[row]!), rawAt);
+      raw.ends[n] = rawAt += slab.rawBytes(row);
       const address = accounts.addressAt(slab.account[row]!);
       senders.set(accounts.addresses.subarray(address, address + 20), n * 20);
       verified[n] = slab.verified[row]!;
@@ -102,20 +127,69 @@ function includedColumns(block: BlockState, slab: TransactionSlab, accounts: Acc
       addRest(at);
     }
   }
+}
+
+/** Fills the columns of the rejected transactions: first those that were framed. */
+function fillRejected(
+  record: BlockRecord,
+  block: BlockState,
+  slab: TransactionSlab,
+  accounts: AccountTable,
+): void {
+  const { rejectedArrivals, rejectedHashes, rejectedSenders, rejectedReasons } = record;
+  let n = 0;
+  for (let at = 0; at < block.length; at++) {
+    const row = block.rows[at]!;
+    if (row < 0 || block.outcomes[at] === Outcome.included) continue;
+    rejectedArrivals[n] = slab.arrival[row]!;
+    rejectedHashes.set(slab.hash.subarray(row * 32, row * 32 + 32), n * 32);
+    const address = accounts.addressAt(slab.account[row]!);
+    rejectedSenders.set(accounts.addresses.subarray(address, address + 20), n * 20);
+    rejectedReasons[n++] = block.reasons[at]!;
+  }
+  const taken = block.rejections;
+  if (!taken) return;
+  rejectedArrivals.set(taken.arrivals, n);
+  rejectedHashes.set(taken.hashes, n * 32);
+  rejectedSenders.set(taken.senders, n * 20);
+  rejectedReasons.set(taken.reasons, n);
+}
+
+function contextOf(block: BlockState, context: HeaderContext): BlockContext {
+  const completed = block.completed!;
+  const fields = context.rules.header;
   return {
-    raw: { ends: rawEnds, blob },
-    logs: { ends: logEnds, blob: logs.view().blob },
-    senders,
-    hashes,
-    verified,
-    arrivals,
-    statuses,
-    gasUsed,
+    number: block.number,
+    timestamp: block.time,
+    gasLimit: block.gasLimit,
+    beneficiary: context.beneficiary,
+    prevRandao: context.prevRandao,
+    extraData: context.extraData,
+    parentHash: context.ancestors.slice(context.ancestors.length - 32),
+    baseFeePerGas: fields.baseFee ? BigInt(`0x${Buffer.from(completed.baseFee).toString("hex")}`) : undefined,
+    withdrawalsRoot: fields.withdrawalsRoot ? EMPTY_ROOT : undefined,
+    blobGasUsed: fields.blobGas ? completed.blobGasUsed : undefined,
+    excessBlobGas: fields.blobGas ? completed.excessBlobGas : undefined,
+    parentBeaconBlockRoot: fields.parentBeaconBlockRoot ? context.parentBeaconRoot : undefined,
+    requestsHash: fields.requestsHash ? requestsHash(block) : undefined,
   };
 }
 
+export interface AssembledRecord {
+  /** The packed record, and its columns in it. */
+  readonly bytes: Uint8Array;
+  readonly record: BlockRecord;
+}
+
+/** Writes records where they stay: a block's columns are large, and are read by the roots' kernel from the record itself. */
 export class RecordAssembler {
   private readonly blocks = new BlockAssembler();
+  private readonly allocate: Allocate | undefined;
+
+  /** `allocate`: where the memory of records comes from; their own if left out. */
+  constructor(allocate?: Allocate) {
+    this.allocate = allocate;
+  }
 
   /** The record with the header as far as it is known. Throws FramerError `state` when gas does not add up. */
   assemble(
@@ -123,83 +197,52 @@ export class RecordAssembler {
     slab: TransactionSlab,
     accounts: AccountTable,
     context: HeaderContext,
-  ): NewBlockRecord {
-    const { raw, logs, senders, hashes, verified, arrivals, statuses, gasUsed } = includedColumns(
-      block,
-      slab,
-      accounts,
-    );
-    const rejectedArrivals = new F64Vector();
-    const rejectedHashes = new FixedVector(32);
-    const rejectedSenders = new FixedVector(20);
-    const rejectedReasons = new U8Vector();
-    for (let at = 0; at < block.length; at++) {
-      const row = block.rows[at]!;
-      if (row < 0 || block.outcomes[at] === Outcome.included) continue;
-      rejectedArrivals.push(slab.arrival[row]!);
-      rejectedHashes.push(slab.hash, row * 32);
-      rejectedSenders.push(accounts.addresses, accounts.addressAt(slab.account[row]!));
-      rejectedReasons.push(block.reasons[at]!);
-    }
-    const taken = block.rejections;
-    for (let i = 0; taken && i < taken.arrivals.length; i++) {
-      rejectedArrivals.push(taken.arrivals[i]!);
-      rejectedHashes.push(taken.hashes, i * 32);
-      rejectedSenders.push(taken.senders, i * 20);
-      rejectedReasons.push(taken.reasons[i]!);
-    }
-    const { rules } = context;
-    const completed = block.completed!;
-    const fields = rules.header;
-    const assembled = this.blocks.assemble(
+  ): AssembledRecord {
+    const sizes = sizesOf(block, slab);
+    const n = sizes.included;
+    const headerContext = contextOf(block, context);
+    const { gasUsed } = block.completed!;
+    const { bytes, message: record } = layOut(
+      BlockRecordSchema,
       {
         number: block.number,
-        timestamp: block.time,
-        gasLimit: block.gasLimit,
-        beneficiary: context.beneficiary,
-        prevRandao: context.prevRandao,
-        extraData: context.extraData,
-        parentHash: context.ancestors.slice(context.ancestors.length - 32),
-        baseFeePerGas: fields.baseFee
-          ? BigInt(`0x${Buffer.from(completed.baseFee).toString("hex")}`)
-          : undefined,
-        withdrawalsRoot: fields.withdrawalsRoot ? EMPTY_ROOT : undefined,
-        blobGasUsed: fields.blobGas ? completed.blobGasUsed : undefined,
-        excessBlobGas: fields.blobGas ? completed.excessBlobGas : undefined,
-        parentBeaconBlockRoot: fields.parentBeaconBlockRoot ? context.parentBeaconRoot : undefined,
-        requestsHash: fields.requestsHash ? requestsHash(block) : undefined,
+        firstSeq: block.firstSeq,
+        lastSeq: block.lastSeq,
+        watermark: context.watermark,
+        frames: block.frames,
+        returned: block.returned,
+        sealed: 0,
       },
-      raw,
-      { statuses, gasUsed, logs },
+      {
+        header: headerSize(headerContext, gasUsed),
+        raw: { items: n, bytes: sizes.rawBytes },
+        senders: n,
+        hashes: n,
+        verified: n,
+        arrivals: n,
+        statuses: n,
+        gasUsed: n,
+        logs: { items: n, bytes: sizes.logBytes },
+        rejectedArrivals: sizes.rejected,
+        rejectedHashes: sizes.rejected,
+        rejectedSenders: sizes.rejected,
+        rejectedReasons: sizes.rejected,
+        ancestors: context.ancestors.length / 32,
+        resolved: context.resolved.length,
+      },
+      this.allocate,
     );
-    if (assembled.gasUsed !== completed.gasUsed)
+    fillIncluded(record, block, slab, accounts);
+    fillRejected(record, block, slab, accounts);
+    record.ancestors.set(context.ancestors);
+    record.resolved.set(context.resolved);
+    const assembled = this.blocks.assemble(headerContext, record.raw, record);
+    if (assembled.gasUsed !== gasUsed)
       throw new FramerError(
         "state",
-        `block ${block.number}: receipts add up to ${assembled.gasUsed} gas, the scheduler says ${completed.gasUsed}`,
+        `block ${block.number}: receipts add up to ${assembled.gasUsed} gas, the scheduler says ${gasUsed}`,
       );
-    return {
-      number: block.number,
-      firstSeq: block.firstSeq,
-      lastSeq: block.lastSeq,
-      watermark: context.watermark,
-      frames: block.frames,
-      returned: block.returned,
-      sealed: 0,
-      header: assembled.headerRlp,
-      raw,
-      senders,
-      hashes,
-      verified,
-      arrivals,
-      statuses,
-      gasUsed,
-      logs,
-      rejectedArrivals: rejectedArrivals.view(),
-      rejectedHashes: rejectedHashes.view(),
-      rejectedSenders: rejectedSenders.view(),
-      rejectedReasons: rejectedReasons.view(),
-      ancestors: context.ancestors,
-      resolved: context.resolved,
-    };
+    record.header.set(assembled.headerRlp);
+    return { bytes, record };
   }
 }

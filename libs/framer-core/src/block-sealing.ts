@@ -2,14 +2,7 @@
  * What happens to a closed block: its record is assembled, given to the shards, sealed with their roots and announced, one
  * block after the other. Epochs of the scheduler end here as well, since what they repeat depends on what is announced.
  */
-import {
-  chunkRecord,
-  encodeBlockRecord,
-  headerHash,
-  type NewBlockRecord,
-  sealBlockRecord,
-  sealHeader,
-} from "@velarium/blocks";
+import { type BlockRecord, chunkRecord, headerHash, sealBlockRecord, sealHeader } from "@velarium/blocks";
 import { encode, type Message } from "@velarium/columns";
 import { combinedRoot } from "@velarium/state-tree";
 import { BlockChunk, BlockCompleted, BlockHash, type Committed, type EpochNotice } from "@velarium/wire";
@@ -25,7 +18,7 @@ const KEPT_HASHES = 256;
 
 interface Committing {
   readonly number: number;
-  readonly record: NewBlockRecord;
+  readonly record: BlockRecord;
   readonly bytes: Uint8Array;
   readonly roots: Uint8Array;
   readonly have: Uint8Array;
@@ -51,7 +44,7 @@ export class BlockSealing {
   /** Stream seq below which everything has its outcome in an announced record. */
   watermark: number;
   private readonly context: SealingContext;
-  private readonly assembler = new RecordAssembler();
+  private readonly assembler: RecordAssembler;
   private hashes: Uint8Array;
   private lastHeader: Pick<FramerStart, "gasUsed" | "gasLimit" | "blobGasUsed" | "excessBlobGas" | "baseFee">;
   private committing: Committing | undefined;
@@ -59,6 +52,7 @@ export class BlockSealing {
 
   constructor(context: SealingContext, start: FramerStart) {
     this.context = context;
+    this.assembler = new RecordAssembler(context.config.memory?.take);
     this.announced = start.height;
     this.watermark = start.watermark;
     this.hashes = start.hashes;
@@ -76,7 +70,7 @@ export class BlockSealing {
     const rejected = block.rejections?.arrivals;
     for (let i = 0; rejected && i < rejected.length; i++) tracker.resolve(rejected[i]!);
     const watermark = tracker.advance();
-    const record = this.assembler.assemble(block, pool.slab, pool.accounts, {
+    const { bytes, record } = this.assembler.assemble(block, pool.slab, pool.accounts, {
       rules: config.chain.rulesAt(block.number, block.time),
       ...openingFields(config, block.number, block.time),
       ancestors: this.hashes,
@@ -84,7 +78,6 @@ export class BlockSealing {
       resolved: tracker.ranges(),
     });
     for (let at = 0; at < block.length; at++) if (block.rows[at]! >= 0) pool.slab.free(block.rows[at]!);
-    const bytes = encodeBlockRecord(record);
     const { partitions } = config;
     this.committing = {
       number: block.number,
@@ -122,22 +115,28 @@ export class BlockSealing {
       combinedRoot(committing.roots, this.context.config.partitions),
     );
     const hash = headerHash(header);
-    // Stripes were copied when they were sent, and nobody asks for an announced block's again.
     sealBlockRecord(committing.bytes, header);
     const parts = chunkRecord(committing.bytes);
+    const { memory } = this.context.config;
     this.context.effects.announce(
       block.number,
       parts.map((part, index) =>
-        encode(BlockChunk, {
-          number: block.number,
-          index,
-          count: parts.length,
-          announcedMs: this.context.nowMs(),
-          bytes: part,
-        }),
+        encode(
+          BlockChunk,
+          {
+            number: block.number,
+            index,
+            count: parts.length,
+            announcedMs: this.context.nowMs(),
+            bytes: part,
+          },
+          memory?.take,
+        ),
       ),
       hash,
     );
+    // Stripes were copied out of it when they were sent, and nobody asks for an announced block's again.
+    memory?.giveBack(committing.bytes);
     this.announced = this.context.pool.announced = block.number;
     this.watermark = committing.record.watermark;
     const kept = this.hashes.subarray(Math.max(0, this.hashes.length - (KEPT_HASHES - 1) * 32));

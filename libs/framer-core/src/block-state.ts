@@ -106,6 +106,15 @@ export class BlockState {
     return source < 0 ? undefined : { column: this.logSources[source]!, index: this.logIndex[at]! };
   }
 
+  /** Bytes of the logs of a place. */
+  logBytes(at: number): number {
+    const source = this.logSource[at]!;
+    if (source < 0) return 0;
+    const { ends } = this.logSources[source]!;
+    const index = this.logIndex[at]!;
+    return ends[index]! - (index === 0 ? 0 : ends[index - 1]!);
+  }
+
   private enlarge(): void {
     const n = this.rows.length * 2;
     const bigger = <A extends Int32Array | Uint32Array | Float64Array | Uint8Array>(old: A, out: A): A => {

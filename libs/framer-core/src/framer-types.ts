@@ -1,5 +1,6 @@
 /** What a framer begins with, is configured by, and does to the world around it. */
 import type { ChainRules } from "@velarium/chain-rules";
+import type { MessageMemory } from "@velarium/columns";
 import type { SlotIds } from "@velarium/slots";
 import type { FramerOptions } from "./options.ts";
 
@@ -33,11 +34,14 @@ export interface FramerEffects {
     tail: number,
     openedMs: number,
   ): Uint8Array | undefined;
-  /** Give every shard its stripe of the record. Called again for the same block after an epoch change. */
+  /**
+   * Give every shard its stripe of the record, which is lent until the block is announced. Called again for the same block
+   * after an epoch change.
+   */
   commit(epoch: number, number: number, record: Uint8Array): void;
   /** Ask the shards for the roots of a block that all of them have already (`rootsRead`). */
   readRoots(number: number): void;
-  /** BlockChunk messages of an announced block, for the `blocks` stream. */
+  /** BlockChunk messages of an announced block, for the `blocks` stream; whoever has given `memory` gives them back to it. */
   announce(number: number, chunks: readonly Uint8Array[], hash: Uint8Array): void;
   toScheduler(bytes: Uint8Array): void;
   /** Ask for committed nonces (56-byte keys); answer with `noncesRead` for the same accounts. */
@@ -51,6 +55,8 @@ export interface FramerConfig {
   readonly partitions: number;
   readonly beneficiary: Uint8Array;
   readonly extraData?: Uint8Array;
+  /** For records and chunks: both are large, and alike from block to block. */
+  readonly memory?: MessageMemory;
 }
 
 /** Plain counters; the service turns them into metrics. */

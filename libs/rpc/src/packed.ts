@@ -19,6 +19,8 @@ const ALIGNED_FROM = 0x4000;
 export const PACKED_OVERHEAD_BYTES = ALIGNED_HEADER_BYTES;
 /** What `encode` of libs/columns leaves free before a message in its buffer. */
 const HEADROOM_BYTES = 16;
+/** `Buffer.poolSize` is 8 to 64 KiB, by Node's version. */
+const OWN_MEMORY_BYTES = 512 * 1024;
 
 function headerBytes(n: number): number {
   return n < 0x80 ? 2 : n < ALIGNED_FROM ? 3 : ALIGNED_HEADER_BYTES;
@@ -63,7 +65,9 @@ function writeHeader(out: Buffer, n: number): void {
 export function wrapPacked(batch: Uint8Array): Buffer | undefined {
   const n = batch.length;
   const { buffer } = batch;
-  if (batch.byteOffset !== HEADROOM_BYTES || buffer.byteLength !== HEADROOM_BYTES + n) return undefined;
+  if (batch.byteOffset !== HEADROOM_BYTES) return undefined;
+  // Other arrays may stand before a view into the runtime's pool of small buffers, but not into memory as large as this.
+  if (buffer.byteLength !== HEADROOM_BYTES + n && buffer.byteLength < OWN_MEMORY_BYTES) return undefined;
   const header = headerBytes(n);
   const out = Buffer.from(buffer as ArrayBuffer, HEADROOM_BYTES - header, header + n);
   writeHeader(out, n);

@@ -1,7 +1,7 @@
 /** Composition of the framer: streams, shards, the core, and the server that analyzers, executors and the scheduler dial. */
-import { splitRecord } from "@velarium/blocks";
+import { splitRecordInto } from "@velarium/blocks";
 import { createEthereumRules } from "@velarium/chain-rules";
-import { decode, encode, schemaIdOf } from "@velarium/columns";
+import { decode, layOut, MessageMemory, schemaIdOf } from "@velarium/columns";
 import { DEFAULT_OPTIONS, Framer, type FramerEffects, type FramerOptions } from "@velarium/framer-core";
 import { readGenesisHead } from "@velarium/genesis";
 import { type PackedStream, type RpcServer, serveRpc } from "@velarium/rpc";
@@ -34,6 +34,8 @@ const TICK_MS = 4;
 const REASONS_EVERY_TICKS = 250;
 /** How long a drain waits for open blocks to be announced. */
 const DRAIN_MS = 8000;
+/** Three times a block of 40,000 token transfers (600 bytes each): as a record, as stripes, as chunks; and one more. */
+const FREE_MEMORY_BYTES = 128 * 1024 * 1024;
 
 export function createFramerService(context: {
   readonly options: FramerServiceOptions;
@@ -63,6 +65,8 @@ class FramerService implements RunnableService {
   private current: { number: number; stripes: Uint8Array[] } | undefined;
   /** First sequence of each block in `frames`, and of each kept block in `blocks` with its size. */
   private readonly frameOpens = new Map<number, number>();
+  /** Of records, stripes and chunks. */
+  private readonly memory = new MessageMemory(FREE_MEMORY_BYTES);
   private readonly keptBlocks: { sequence: number; bytes: number }[] = [];
   private keptBytes = 0;
   private pendingOpen: number | undefined;
@@ -194,6 +198,7 @@ class FramerService implements RunnableService {
           ? Uint8Array.from(Buffer.from(options.beneficiary.slice(2), "hex"))
           : genesis.header.beneficiary,
         extraData: new TextEncoder().encode(options.extraData),
+        memory: this.memory,
       },
       { ...start, term: earlier.term },
       this.effects(),
@@ -229,13 +234,7 @@ class FramerService implements RunnableService {
     return {
       appendFrames: (bytes) => this.appendFrames(bytes),
       ...(this.tracing.enabled ? { traceFrame: this.traceFrame.bind(this) } : {}),
-      commit: (epoch, number, record) => {
-        const stripes = splitRecord(record, this.shards.count, number).map((stripe) =>
-          encode(Stripe, { epoch, number, stripe }),
-        );
-        this.current = { number, stripes };
-        for (const [shard, stripe] of stripes.entries()) this.shards.send(shard, stripe);
-      },
+      commit: (epoch, number, record) => this.commit(epoch, number, record),
       readRoots: (number) => {
         this.shards.records(number).then(
           (replies) =>
@@ -299,12 +298,28 @@ class FramerService implements RunnableService {
     });
   }
 
+  /** Each stripe is copied once, from the record into its message. */
+  private commit(epoch: number, number: number, record: Uint8Array): void {
+    const stripes: Uint8Array[] = [];
+    splitRecordInto(record, this.shards.count, number, (_, size) => {
+      const { bytes, message } = layOut(Stripe, { epoch, number }, { stripe: size }, this.memory.take);
+      stripes.push(bytes);
+      return message.stripe;
+    });
+    this.current = { number, stripes };
+    for (const [shard, stripe] of stripes.entries()) this.shards.send(shard, stripe);
+  }
+
   private announce(number: number, chunks: readonly Uint8Array[]): void {
+    // Every shard has its stripe. One that was sent again, after an epoch change, may still be on its way.
+    for (const [shard, stripe] of this.current?.stripes.entries() ?? [])
+      if (this.shards.unsentBytes(shard) === 0) this.memory.giveBack(stripe);
     this.current = undefined;
     let bytes = 0;
     for (const chunk of chunks) bytes += chunk.length;
     for (const [index, chunk] of chunks.entries())
       this.blocks!.append(chunk, (sequence) => {
+        this.memory.giveBack(chunk);
         if (index !== chunks.length - 1) return;
         this.keptBlocks.push({ sequence, bytes });
         this.keptBytes += bytes;
