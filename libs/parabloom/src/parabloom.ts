@@ -1,14 +1,18 @@
 /**
  * ParaBloom: Bloom filters of up to 64 frames, laid out bit-sliced, so that one look at a row answers for all frames.
  *
- * Row p (filter bit p) is 8 u32 = 32 bytes, never across a cache line:
- *   [R frames 0-31, R 32-63, W 0-31, W 32-63, D 0-31, D 32-63, -, -]
- * Bit f of a word says that frame f has set filter bit p. A slot is (perhaps) in frame f's filter when f's bit is set
- * in all K rows of the slot; the AND of the rows therefore gives the mask of frames for all 64 at once.
+ * Row p (filter bit p) is three u64 in 32 bytes, never across a cache line: frames that read, write and add. Bit f of a word
+ * says that frame f has set filter bit p. A slot is (perhaps) in frame f's filter when f's bit is set in all K rows of the
+ * slot; the AND of the rows therefore gives the mask of frames for all 64 at once.
  *
  * Conflicts: R with W and D; W with R, W and D; D with R and W, not with D.
+ *
+ * The rows stand in a WebAssembly memory and are read and written by a kernel (assembly/index.ts). It sees a window of
+ * the accesses that it is asked for: transactions mostly come one after another out of the columns of one message, so the
+ * window holds what follows too, and the kernel loads its rows in time.
  */
 import { AccessKind } from "@velarium/slots";
+import { UNKNOWN_KIND, WINDOW_ACCESSES } from "../assembly/interface.ts";
 import {
   checkGeometry,
   type FramePacker,
@@ -16,209 +20,128 @@ import {
   ParaBloomError,
   RECOMMENDED_GEOMETRY,
 } from "./geometry.ts";
+import { allocatePacking, type PackingKernel, type PackingMemory } from "./kernel.ts";
 
-const ROW_SHIFT = 3;
-const READ = 0;
-const WRITE = 2;
-const DELTA = 4;
-
-const unknownKind = (access: number, kind: number): ParaBloomError =>
-  new ParaBloomError("kind", `access ${access} has kind ${kind}; frames take R, W, D and P`);
+/** The window grows by this factor with each that was used up, so that a jump in a column costs little. */
+const WINDOW_GROWTH = 4;
+/** Below that, items one by one are cheaper than a call for each column. */
+const COPY_FROM = 16;
 
 export class ParaBloom implements FramePacker {
   readonly geometry: Geometry;
   size = 0;
-  private readonly rows: Int32Array;
-  private readonly rowMask: number;
-  /** Frames that do not exist or are full. */
-  private closed0: number;
-  private closed1: number;
+  private readonly memory: PackingMemory;
+  private readonly kernel: PackingKernel;
   private readonly sizes: Int32Array;
-  /** Per frame, indices into `rows` of the words in which it has set its bit: each once, so at most 3 * filterBits. */
-  private readonly lists: Int32Array[];
-  private readonly listLengths: Int32Array;
-  /** Of the transaction at hand: indices into `rows` of what it would set in a frame of the lower half. */
-  private words = new Int32Array(64);
+  /** The column of which a window is before the kernel, and which part of it. */
+  private column: Uint32Array | undefined;
+  private windowFrom = 0;
+  private windowTo = 0;
+  /** Where the next transaction begins if it follows; -1 when that says nothing. */
+  private next = -1;
 
   constructor(geometry: Partial<Geometry> = {}) {
     this.geometry = { ...RECOMMENDED_GEOMETRY, ...geometry };
     checkGeometry(this.geometry);
-    const { frames, filterBits } = this.geometry;
-    this.rows = new Int32Array(filterBits << ROW_SHIFT);
-    this.rowMask = filterBits - 1;
-    this.closed0 = frames >= 32 ? 0 : -1 << frames;
-    this.closed1 = frames >= 64 ? 0 : frames <= 32 ? -1 : -1 << (frames - 32);
-    this.sizes = new Int32Array(frames);
-    this.lists = Array.from({ length: frames }, () => new Int32Array(256));
-    this.listLengths = new Int32Array(frames);
+    this.memory = allocatePacking(this.geometry);
+    this.kernel = this.memory.kernel;
+    this.sizes = this.memory.sizes;
   }
 
-  /**
-   * The lower half of the frames is decided first, since it mostly has room; the upper half costs as much again.
-   *
-   * Filter bits of a slot id are lo, lo + hi, lo + 2 hi, ... modulo the filter (Kirsch and Mitzenmacher, "Less
-   * hashing, same performance", 2006): ids are keyed hashes already, so their halves are independent.
-   */
   tryPlace(hi: Uint32Array, lo: Uint32Array, kinds: Uint8Array, from: number, to: number): number {
-    const { hashes } = this.geometry;
-    if (this.words.length < (to - from) * hashes) this.words = new Int32Array(2 * (to - from) * hashes);
-    const conflict =
-      hashes === 2 ? this.lookAtPairs(hi, lo, kinds, from, to) : this.lookAt(hi, lo, kinds, from, to, hashes);
-    let frame: number;
-    if (conflict !== -1) {
-      const free = ~conflict;
-      frame = 31 - Math.clz32(free & -free);
-    } else {
-      frame = this.freeInUpperHalf(hi, lo, kinds, from, to);
-      if (frame < 0) return -1;
+    const follows = from === this.next && hi === this.column;
+    if (!follows || to > this.windowTo) {
+      if (to - from > WINDOW_ACCESSES) return this.placeInPieces(hi, lo, kinds, from, to);
+      this.moveWindow(hi, lo, kinds, from, to, follows);
     }
-    this.insert(frame, (to - from) * hashes);
+    const at = from - this.windowFrom;
+    const frame = this.kernel.place(at, at + to - from, follows);
+    if (frame < 0) {
+      if (frame === UNKNOWN_KIND) this.refuse(kinds, from, to);
+      this.next = from > 0 ? from : -1;
+      return -1;
+    }
+    this.next = to > 0 ? to : -1;
+    this.size++;
     return frame;
   }
 
-  /**
-   * Which of frames 0 to 31 conflict, with two hashes; into `words` what an insertion would set there. Of the three
-   * filters only those are looked at that matter to the kind.
-   */
-  private lookAtPairs(hi: Uint32Array, lo: Uint32Array, kinds: Uint8Array, from: number, to: number): number {
-    const { rows, rowMask, words } = this;
-    let conflict = this.closed0;
-    let n = 0;
-    for (let s = from; s < to; s++) {
-      const kind = kinds[s]!;
-      const position = lo[s]! | 0;
-      const a = (position & rowMask) << ROW_SHIFT;
-      const b = ((position + (hi[s]! | 0)) & rowMask) << ROW_SHIFT;
-      let filter = READ;
-      const write = rows[a + WRITE]! & rows[b + WRITE]!;
-      if (kind === AccessKind.W) {
-        conflict |= (rows[a]! & rows[b]!) | write | (rows[a + DELTA]! & rows[b + DELTA]!);
-        filter = WRITE;
-      } else if (kind === AccessKind.D) {
-        conflict |= (rows[a]! & rows[b]!) | write;
-        filter = DELTA;
-      } else if (kind === AccessKind.R || kind === AccessKind.P)
-        conflict |= write | (rows[a + DELTA]! & rows[b + DELTA]!);
-      else throw unknownKind(s, kind);
-      words[n] = a + filter;
-      words[n + 1] = b + filter;
-      n += 2;
-    }
-    return conflict;
-  }
-
-  /** `lookAtPairs` with any number of hashes. */
-  private lookAt(
+  /** Lays `from` to `to` before the kernel, and more of the columns where that has proved useful. */
+  private moveWindow(
     hi: Uint32Array,
     lo: Uint32Array,
     kinds: Uint8Array,
     from: number,
     to: number,
-    hashes: number,
-  ): number {
-    const { rows, rowMask, words } = this;
-    let conflict = this.closed0;
-    let n = 0;
-    for (let s = from; s < to; s++) {
-      const kind = kinds[s]!;
-      const filter = kind === AccessKind.W ? WRITE : kind === AccessKind.D ? DELTA : READ;
-      let position = lo[s]! | 0;
-      let read = -1;
-      let write = -1;
-      let delta = -1;
-      for (let i = 0; i < hashes; i++) {
-        const row = (position & rowMask) << ROW_SHIFT;
-        read &= rows[row]!;
-        write &= rows[row + WRITE]!;
-        delta &= rows[row + DELTA]!;
-        words[n++] = row + filter;
-        position = (position + (hi[s]! | 0)) | 0;
-      }
-      if (kind === AccessKind.W) conflict |= read | write | delta;
-      else if (kind === AccessKind.D) conflict |= read | write;
-      else if (kind === AccessKind.R || kind === AccessKind.P) conflict |= write | delta;
-      else throw unknownKind(s, kind);
+    follows: boolean,
+  ): void {
+    const { memory } = this;
+    let end = to;
+    if (follows) {
+      const size = Math.min(WINDOW_ACCESSES, WINDOW_GROWTH * (this.windowTo - this.windowFrom));
+      end = Math.max(to, Math.min(hi.length, from + size));
     }
-    return conflict;
+    if (end - from < COPY_FROM) {
+      for (let s = from, at = 0; s < end; s++, at++) {
+        memory.hi[at] = hi[s]!;
+        memory.lo[at] = lo[s]!;
+        memory.kinds[at] = kinds[s]!;
+      }
+    } else this.copy(hi, lo, kinds, from, end);
+    this.column = hi;
+    this.windowFrom = from;
+    this.windowTo = end;
+    this.kernel.turn();
   }
 
-  /** Lowest of frames 32 to 63 without conflict, -1 when there is none. Mostly one of the lower half has room. */
-  private freeInUpperHalf(
+  private copy(hi: Uint32Array, lo: Uint32Array, kinds: Uint8Array, from: number, to: number): void {
+    const { memory } = this;
+    memory.hi.set(hi.subarray(from, to));
+    memory.lo.set(lo.subarray(from, to));
+    memory.kinds.set(kinds.subarray(from, to));
+  }
+
+  /** A transaction that is larger than the window. */
+  private placeInPieces(
     hi: Uint32Array,
     lo: Uint32Array,
     kinds: Uint8Array,
     from: number,
     to: number,
   ): number {
-    const { rows, rowMask } = this;
-    const { hashes } = this.geometry;
-    let conflict = this.closed1;
-    for (let s = from; s < to && conflict !== -1; s++) {
-      const kind = kinds[s]!;
-      let position = lo[s]! | 0;
-      let read = -1;
-      let write = -1;
-      let delta = -1;
-      for (let i = 0; i < hashes; i++) {
-        const row = ((position & rowMask) << ROW_SHIFT) + 1;
-        read &= rows[row + READ]!;
-        write &= rows[row + WRITE]!;
-        delta &= rows[row + DELTA]!;
-        position = (position + hi[s]!) | 0;
+    const { kernel } = this;
+    this.next = -1;
+    const pieces = (act: (count: number) => void): void => {
+      for (let at = from; at < to; at += WINDOW_ACCESSES) {
+        const end = Math.min(to, at + WINDOW_ACCESSES);
+        this.copy(hi, lo, kinds, at, end);
+        act(end - at);
       }
-      if (kind === AccessKind.W) conflict |= read | write | delta;
-      else if (kind === AccessKind.D) conflict |= read | write;
-      else conflict |= write | delta;
-    }
-    const free = ~conflict;
-    return free === 0 ? -1 : 63 - Math.clz32(free & -free);
-  }
-
-  /** Sets the frame's bit in the first `count` of `words`, and notes those in which it was not set. */
-  private insert(frame: number, count: number): void {
-    const { rows, words } = this;
-    const bit = 1 << (frame & 31);
-    const half = frame >>> 5;
-    let list = this.lists[frame]!;
-    let length = this.listLengths[frame]!;
-    if (length + count > list.length) {
-      const grown = new Int32Array(Math.max(length + count, list.length * 2));
-      grown.set(list);
-      this.lists[frame] = list = grown;
-    }
-    for (let k = 0; k < count; k++) {
-      const word = words[k]! + half;
-      const old = rows[word]!;
-      rows[word] = old | bit;
-      // Without a branch, which would be wrong once in eight times: what is not to be noted is written over.
-      list[length] = word;
-      length += ((old >>> frame) & 1) ^ 1;
-    }
-    this.listLengths[frame] = length;
+    };
+    kernel.begin();
+    pieces((count) => kernel.look(0, count));
+    const frame = kernel.choose();
+    if (frame === UNKNOWN_KIND) this.refuse(kinds, from, to);
+    if (frame < 0) return -1;
+    pieces((count) => kernel.insert(frame, 0, count));
     this.size++;
-    if (++this.sizes[frame]! >= this.geometry.maxTransactions) {
-      if (half === 0) this.closed0 |= bit;
-      else this.closed1 |= bit;
-    }
+    return frame;
   }
 
-  /** Clears only what the frame has set, from its own list: cost follows the frame, not the filters. */
+  private refuse(kinds: Uint8Array, from: number, to: number): never {
+    this.next = -1;
+    for (let s = from; s < to; s++)
+      if (kinds[s]! < AccessKind.R || kinds[s]! > AccessKind.P)
+        throw new ParaBloomError("kind", `access ${s} has kind ${kinds[s]}; frames take R, W, D and P`);
+    throw new ParaBloomError("kind", "the columns have changed while they were looked at");
+  }
+
+  /** Cost follows the frame as long as that has set few bits, then the filters. */
   eject(frame: number): number {
     const size = this.sizes[frame];
     if (size === undefined) throw new ParaBloomError("frame", `frame ${frame} of ${this.geometry.frames}`);
-    const rows = this.rows;
-    const list = this.lists[frame]!;
-    const length = this.listLengths[frame]!;
-    const keep = ~(1 << (frame & 31));
-    for (let i = 0; i < length; i++) {
-      const word = list[i]!;
-      rows[word] = rows[word]! & keep;
-    }
-    this.listLengths[frame] = 0;
-    this.sizes[frame] = 0;
+    this.kernel.eject(frame);
     this.size -= size;
-    if (frame < 32) this.closed0 &= keep;
-    else this.closed1 &= keep;
     return size;
   }
 

@@ -229,6 +229,70 @@ describe("against the models", () => {
     );
   });
 
+  it("ParaBloom places transactions that follow one another in columns as if each stood alone", () => {
+    fc.assert(
+      fc.property(
+        fc.array(tx, { minLength: 1, maxLength: 400 }),
+        fc.array(fc.nat(400), { maxLength: 5 }),
+        fc.integer({ min: 1, max: 3 }),
+        (txs, jumps, hashes) => {
+          const g = { frames: 3, filterBits: 256, hashes, maxTransactions: 40 };
+          const naive = new NaiveBloom(g);
+          const bloom = new ParaBloom(g);
+          const { hi, lo, kinds } = columns(txs.flat());
+          const ends = txs.map((_, i) => txs.slice(0, i + 1).flat().length);
+          let jump = 0;
+          for (let i = 0; i < txs.length; i++) {
+            // Now and then one out of its turn.
+            for (const k of i % 50 === 49 ? [jumps[jump++] ?? i, i] : [i]) {
+              const at = k % txs.length;
+              const to = ends[at]!;
+              const placed = () => bloom.tryPlace(hi, lo, kinds, to - txs[at]!.length, to);
+              for (let f = placed(); ; f = placed()) {
+                expect(f).toBe(naive.place(txs[at]!));
+                if (f >= 0) break;
+                const largest = bloom.largest();
+                bloom.eject(largest);
+                naive.eject(largest);
+              }
+            }
+          }
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it("ParaBloom looks again at a column that has been filled anew, and at a piece of it that begins at 0", () => {
+    const bloom = new ParaBloom({ frames: 2 });
+    const { hi, lo, kinds } = columns([1, 2, 3].map((slot) => ({ slot, kind: AccessKind.W })));
+    expect(bloom.tryPlace(hi, lo, kinds, 0, 1)).toBe(0);
+    expect(bloom.tryPlace(hi, lo, kinds, 0, 0)).toBe(0);
+    hi[0] = hi[1]!;
+    lo[0] = lo[1]!;
+    expect(bloom.tryPlace(hi, lo, kinds, 0, 1)).toBe(0);
+    expect(bloom.tryPlace(hi, lo, kinds, 1, 2)).toBe(1);
+  });
+
+  it("ParaBloom takes transactions of any size, and forgets all of them", () => {
+    for (const hashes of [1, 2, 3]) {
+      const bloom = new ParaBloom({ frames: 2, filterBits: 1 << 16, hashes });
+      const many = Array.from({ length: 9000 }, (_, slot) => ({ slot, kind: 1 + (slot % 4) }));
+      expect(place(bloom, many)).toBe(0);
+      expect(place(bloom, [many[8999]!])).toBe(0);
+      for (const slot of [1, 1023, 1024, 4097, 8997])
+        expect([slot, place(bloom, [{ slot, kind: AccessKind.W }])]).toEqual([slot, 1]);
+      expect(place(bloom, many)).toBe(-1);
+      expect(() => place(bloom, [...many, { slot: 1, kind: AccessKind.X }])).toThrow(ParaBloomError);
+      expect(bloom.eject(0)).toBe(2);
+      expect(bloom.eject(1)).toBe(5);
+      expect(place(bloom, many)).toBe(0);
+      expect(bloom.eject(0)).toBe(1);
+      for (const { slot } of many.filter((_, i) => i % 97 === 0))
+        expect(place(bloom, [{ slot, kind: AccessKind.W }])).toBe(0);
+    }
+  });
+
   it("never puts two conflicting transactions into one frame", () => {
     fc.assert(
       fc.property(steps(8), fc.constantFrom(64, 512, 16384), (script, filterBits) => {
