@@ -1,5 +1,5 @@
 export { blake2bCompress } from "./blake2b";
-export { keccak } from "./keccak";
+export { keccak, keccakWords, keccakWordsTwice } from "./keccak";
 export { orderedTrieRoot, orderedTrieScratchBytes } from "./ordered-trie";
 import { INTERFACE } from "./interface";
 import { keccak } from "./keccak";

@@ -82,3 +82,29 @@ export function keccakPair(
   squeeze(s, out0);
   squeeze(s + 8, out1);
 }
+
+/** Hashes two words, 64 bytes. */
+export function keccakWords(input: usize, out: usize): void {
+  const s = STATE;
+  memory.copy(s, input, 64);
+  memory.fill(s + 64, 0, 136);
+  store<u64>(s, 1, 64);
+  store<u64>(s, 0x8000000000000000, 128);
+  permute(s);
+  memory.copy(out, s, 32);
+}
+
+/** Hashes two words, and the two words that follow, to `out` and the 32 bytes that follow. */
+export function keccakWordsTwice(input: usize, out: usize): void {
+  const s = PAIR;
+  for (let i: usize = 0; i < 64; i += 8) {
+    store<u64>(s + 2 * i, load<u64>(input + i));
+    store<u64>(s + 2 * i, load<u64>(input + i, 64), 8);
+  }
+  memory.fill(s + 128, 0, 272);
+  v128.store(s, i64x2.splat(1), 128);
+  v128.store(s, i64x2.splat(0x8000000000000000), 256);
+  permutePair(s);
+  squeeze(s, out);
+  squeeze(s + 8, out + 32);
+}

@@ -17,6 +17,8 @@ export interface KernelExports {
   interfaceNumber(): number;
   heapBase(): number;
   keccak(input: number, size: number, out: number): void;
+  keccakWords(input: number, out: number): void;
+  keccakWordsTwice(input: number, out: number): void;
   blake2bCompress(rounds: number, state: number, isFinal: number): void;
   keccakBatch(n: number, ends: number, blob: number, out: number): void;
   orderedTrieRoot(n: number, ends: number, blob: number, largest: number, scratch: number, out: number): void;

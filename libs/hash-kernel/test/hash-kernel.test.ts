@@ -5,7 +5,14 @@ import { keccak_256 } from "@noble/hashes/sha3.js";
 import { BytesVector } from "@velarium/columns";
 import fc from "fast-check";
 import { createKeccak } from "hash-wasm";
-import { keccak256, keccak256Into, keccakBatch, orderedTrieRoot } from "../src/index.ts";
+import {
+  keccak256,
+  keccak256Into,
+  keccakBatch,
+  keccakWords,
+  keccakWordsTwice,
+  orderedTrieRoot,
+} from "../src/index.ts";
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
@@ -45,6 +52,25 @@ describe("keccak256", () => {
     }
     const large = bytes(1_000_003);
     expect(hex(keccak256(large))).toBe(wasm.init().update(large).digest("hex"));
+  });
+
+  it("hashes two words, and two times two words at once", () => {
+    const wordPairs = fc.uint8Array({ minLength: 128, maxLength: 128 });
+    fc.assert(
+      fc.property(wordPairs, fc.nat(3), fc.nat(3), (bytes, gap, to) => {
+        const input = new Uint32Array(32 + gap);
+        const given = new Uint8Array(input.buffer);
+        given.set(bytes.subarray(0, 64));
+        given.set(bytes.subarray(64), 64 + 4 * gap);
+        const out = new Uint32Array(24);
+        keccakWordsTwice(input, 16 + gap, 0, out, to, 12);
+        const at = (piece: number): string => hex(new Uint8Array(out.buffer, piece * 4, 32));
+        expect(at(to)).toBe(hex(keccak_256(bytes.subarray(64))));
+        expect(at(12)).toBe(hex(keccak_256(bytes.subarray(0, 64))));
+        keccakWords(input, 0, out, to);
+        expect(at(to)).toBe(hex(keccak_256(bytes.subarray(0, 64))));
+      }),
+    );
   });
 
   it("hashes a part of a buffer in place", () => {
