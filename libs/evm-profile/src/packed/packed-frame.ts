@@ -29,6 +29,8 @@ export class PackedFrame {
   value: number = Place.zero;
   data: PackedBytes = NO_PACKED_BYTES;
   depth = 0;
+  /** The hash of two words that was worked out last; −1: none. */
+  lastHash = -1;
   /**
    * By step, what a read has found: with a frame, the number of an expression there that says what was written; without,
    * the number of a touched slot, or the complement of a place.
@@ -39,6 +41,7 @@ export class PackedFrame {
 
   reset(profile: PackedProfile): void {
     this.profile = profile;
+    this.lastHash = -1;
     const { steps } = profile;
     if (this.foundAt.length < steps) this.foundAt = new Int32Array(steps * 2);
     for (let step = 0; step < steps; step++) {

@@ -167,6 +167,10 @@ export interface PackedProfile {
   readonly c: Uint32Array;
   /** Of `bytes` and `keccak`. */
   readonly parts: readonly (PackedParts | undefined)[];
+  /** 1: a hash of two words that follow from transaction and block without further hashes. */
+  readonly isEarly: Uint8Array;
+  /** By hash of two words: the early one that was asked for next the last time; −1: none. */
+  readonly hashAfter: Int32Array;
   readonly pure: readonly ((a: bigint, b: bigint, c: bigint) => bigint)[];
   readonly segments: readonly PackedSegment[];
   readonly root: number;
@@ -202,8 +206,46 @@ export function packProfile(profile: SelectorProfile, arena: WordArena): PackedP
     if (end.kind === "return") return new PackedSegment(packed, EndKind.return, packBytes(end.data));
     return new PackedSegment(packed, EndKind.elsewhere);
   });
-  return { size, root, ...columns, segments, steps: stepsOf(profile) };
+  const isEarly = earlyHashes(profile, columns.ops);
+  const hashAfter = new Int32Array(size).fill(-1);
+  return { size, root, ...columns, isEarly, hashAfter, segments, steps: stepsOf(profile) };
 }
+
+/** Marks the hashes of two words that can be worked out before anything of the state is known. */
+function earlyHashes({ expressions }: SelectorProfile, ops: Uint8Array): Uint8Array {
+  const early = new Uint8Array(expressions.length);
+  const isPlain = new Uint8Array(expressions.length);
+  // Operands come before what is made of them; what does not is left out.
+  for (const [id, expression] of expressions.entries()) {
+    switch (expression.op) {
+      case "constant":
+      case "immediate":
+      case "calldata":
+        isPlain[id] = 1;
+        break;
+      case "environment":
+        if (ops[id] !== Op.opaque) isPlain[id] = 1;
+        break;
+      case "keccak":
+        if (expression.parts.length === 2 && expression.parts.every((part) => isWord(part, isPlain)))
+          early[id] = 1;
+        break;
+      case "found":
+      case "success":
+      case "returned":
+      case "returnsize":
+      case "opaque":
+      case "bytes":
+        break;
+      default:
+        if (expression.args.every((argument) => isPlain[argument] === 1)) isPlain[id] = 1;
+    }
+  }
+  return early;
+}
+
+const isWord = ({ value, from, size }: Part, isPlain: Uint8Array): boolean =>
+  from === 0 && size === 32 && isPlain[value] === 1;
 
 type Columns = Pick<PackedProfile, "ops" | "a" | "b" | "c"> & {
   readonly parts: (PackedParts | undefined)[];

@@ -65,9 +65,10 @@ export class PackedRun {
     this.values = new PackedValues(arena, this.touched);
   }
 
-  /** Block and state of the runs that follow. */
+  /** Block and state of the runs that follow; what was read of another state holds no more. */
   open(context: BlockContext, state: PackedState): void {
     this.values.state = state;
+    this.arena.clear(Place.lastCodeWord);
     if (context === this.context) return;
     this.context = context;
     const { rules, beneficiary, timestamp, number, prevRandao, difficulty, gasLimit, baseFee, blobBaseFee } =
@@ -160,10 +161,21 @@ export class PackedRun {
     if (touched.isKnown[account] === 1) return true;
     touched.touchCode(account, AccessKind.R);
     const place = Place.codeWords + account;
+    // Most runs enter the contract that the one before has entered.
+    if (
+      !arena.isZero(Place.lastCodeWord) &&
+      arena.areEqual(Place.accounts + account, Place.lastCodeAccount)
+    ) {
+      arena.copy(Place.lastCodeWord, place);
+      touched.isKnown[account] = 1;
+      return true;
+    }
     if (!values.state.load(touched.keyOf(Domain.code, account), 0, arena.bytes, place * 32)) {
       values.lacks = true;
       return false;
     }
+    arena.copy(Place.accounts + account, Place.lastCodeAccount);
+    arena.copy(place, Place.lastCodeWord);
     touched.isKnown[account] = 1;
     return true;
   }

@@ -15,6 +15,8 @@ import { Place, type WordArena } from "./word-arena.ts";
 /** Bytes hashed at once. */
 const MAX_PREIMAGE = 4096;
 const MAX_OFFSET = 2 ** 31;
+/** In pieces of 32 bits. */
+const TWO_WORDS = 16;
 /**
  * Values that wait for each other. Contracts have some tens; a code made for it has thousands, which would exhaust the stack
  * of the thread: what is nested deeper is not known on this way.
@@ -45,6 +47,7 @@ export class PackedValues {
   private readonly touched: PackedTouched;
   private readonly memo = new HashMemo();
   private readonly preimage = new Uint8Array(MAX_PREIMAGE + 32);
+  /** Of two hashes of two words, one behind the other, or of one. */
   private readonly preimagePieces = new Uint32Array(this.preimage.buffer);
   private readonly hash = new Uint8Array(32);
   private nesting = 0;
@@ -120,7 +123,7 @@ export class PackedValues {
       case Op.bytes:
         return this.joined(frame, profile.parts[id]!, to);
       case Op.keccak:
-        return this.keccak(frame, profile.parts[id]!, to);
+        return this.keccak(frame, id, profile.parts[id]!, to);
       case Op.opaque:
         this.isLost = true;
         return arena.clear(to);
@@ -252,21 +255,17 @@ export class PackedValues {
     for (let i = 0; i < count; i++) bytes[at + i] = 0;
   }
 
-  private keccak(frame: PackedFrame, parts: PackedParts, to: number): void {
-    const { arena, preimage, preimagePieces } = this;
+  private keccak(frame: PackedFrame, id: number, parts: PackedParts, to: number): void {
+    const { arena, preimage } = this;
     const { values, froms, sizes, size } = parts;
     if (size > MAX_PREIMAGE) {
       this.isLost = true;
       return arena.clear(to);
     }
     for (let p = 0; p < values.length; p++) this.of(frame, values[p]!);
-    if (parts.isWhole) {
-      for (let p = 0, at = 0; p < values.length; p++) {
-        const from = this.of(frame, values[p]!) * 8;
-        for (let i = 0; i < 8; i++) preimagePieces[at++] = arena.pieces[from + i]!;
-      }
-      if (size === 64) return this.memo.hash(preimagePieces, preimage, arena.pieces, to * 8);
-    } else {
+    if (parts.isWhole && size === 64) return this.mapping(frame, id, parts, to);
+    if (parts.isWhole) this.takeWords(frame, parts, 0);
+    else {
       for (let p = 0, at = 0; p < values.length; p++) {
         const from = this.of(frame, values[p]!) * 32 + froms[p]!;
         for (let i = 0; i < sizes[p]!; i++) preimage[at++] = arena.bytes[from + i]!;
@@ -274,5 +273,38 @@ export class PackedValues {
     }
     keccak256Into(preimage, 0, size, this.hash, 0);
     for (let i = 0; i < 32; i++) arena.bytes[to * 32 + i] = this.hash[i]!;
+  }
+
+  /**
+   * The hash of two words, whose values are there, and together with it the one that came next the last time: two at once
+   * take less. That it is worked out early changes nothing, as it is made of what is known from the start (`isEarly`).
+   */
+  private mapping(frame: PackedFrame, id: number, parts: PackedParts, to: number): void {
+    const { arena, memo, preimagePieces } = this;
+    const { stamps, stamp } = arena;
+    const { isEarly, hashAfter, parts: partsOf } = frame.profile;
+    if (frame.lastHash >= 0 && isEarly[id] === 1) hashAfter[frame.lastHash] = id;
+    frame.lastHash = id;
+    this.takeWords(frame, parts, 0);
+    const next = hashAfter[id]!;
+    const place = frame.base + next;
+    // Calldata that another frame has made up may be anything.
+    if (next < 0 || stamps[place] === stamp || frame.data.raw === undefined) {
+      memo.hash(preimagePieces, 0, arena.pieces, to * 8);
+      return;
+    }
+    this.takeWords(frame, partsOf[next]!, TWO_WORDS);
+    memo.hashBoth(preimagePieces, 0, TWO_WORDS, arena.pieces, to * 8, place * 8);
+    stamps[place] = stamp;
+    frame.lastHash = next;
+  }
+
+  /** Puts parts that are whole words into the preimage, from piece `at` on. */
+  private takeWords(frame: PackedFrame, { values }: PackedParts, at: number): void {
+    const { arena, preimagePieces } = this;
+    for (let p = 0, to = at; p < values.length; p++) {
+      const from = this.of(frame, values[p]!) * 8;
+      for (let i = 0; i < 8; i++) preimagePieces[to++] = arena.pieces[from + i]!;
+    }
   }
 }

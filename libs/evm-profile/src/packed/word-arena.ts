@@ -26,6 +26,9 @@ export const Place = {
   blobBaseFee: 10,
   /** For whoever needs a place for a moment. */
   scratch: 11,
+  /** Account whose code word was read last, and that word; zero: none. */
+  lastCodeAccount: 12,
+  lastCodeWord: 13,
   /** Addresses of the accounts of a run, then their code words. */
   accounts: 16,
   codeWords: 16 + MAX_ACCOUNTS,
