@@ -4,11 +4,13 @@
  * `node libs/analyzer-core/bench/contracts.ts [reference|wasm] [erc20|swap]`
  */
 import { configOfFork, createEthereumRules } from "@velarium/chain-rules";
+import { decode } from "@velarium/columns";
 import { bigIntToWord, codeHash, MemoryState } from "@velarium/engine";
 import { createEngine, type EngineKind } from "@velarium/engine-wasm";
 import { PackedOutcome } from "@velarium/evm-profile";
 import { Domain, encodeCodeWord, fieldKey, SLOT_KEY_BYTES, SlotIds, storageKey } from "@velarium/slots";
 import { scanTransaction, TxScan } from "@velarium/tx-codec";
+import { Analyzed } from "@velarium/wire";
 import { Workload, type WorkloadKind } from "@velarium/workloads";
 import { AccessArena } from "../src/found-accesses.ts";
 import { BatchAnalyzer, ProfileStrategy, simulationContext } from "../src/index.ts";
@@ -75,7 +77,7 @@ async function measure(kind: WorkloadKind): Promise<void> {
     const analyzed = await analyzer.analyzeBatch({ ...batch, batch: 1, receivedMs: 0 }, 1, i);
     const { user, system } = process.cpuUsage(from);
     rates.push((user + system - outside) / BATCH);
-    accesses += analyzed.accessHi.length;
+    accesses += decode(Analyzed, analyzed).accessHi.length;
   }
   rates.splice(0, BATCHES / 2);
   rates.sort((a, b) => a - b);
@@ -121,7 +123,8 @@ async function measureEvaluation(kind: WorkloadKind): Promise<void> {
   const microseconds: number[] = [];
   for (let run = 0; run < 40; run++) {
     const from = process.cpuUsage();
-    for (const { raw, senders } of batches)
+    for (const { raw, senders } of batches) {
+      arena.open(BATCH);
       for (let row = 0; row < BATCH; row++) {
         const start = row === 0 ? 0 : raw.ends[row - 1]!;
         scanTransaction(raw.blob, start, raw.ends[row]! - start, scan);
@@ -129,7 +132,9 @@ async function measureEvaluation(kind: WorkloadKind): Promise<void> {
           throw new Error("no profile covers a call of the workload");
         arena.begin(profiles.most);
         profiles.emit(arena);
+        arena.finish(row);
       }
+    }
     const { user, system } = process.cpuUsage(from);
     microseconds.push((user + system) / (batches.length * BATCH));
   }

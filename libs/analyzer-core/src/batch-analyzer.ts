@@ -1,17 +1,17 @@
 /** `TxBatch` to `Analyzed`: transfers in columns, the rest by strategies, state asked for in few requests. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ChainRules } from "@velarium/chain-rules";
-import type { Message } from "@velarium/columns";
+import { encode, type Message } from "@velarium/columns";
 import { type BlockContext, createReferenceEngine, type Engine } from "@velarium/engine";
 import { hasCode, partitionOfId, SLOT_KEY_BYTES, type SlotIds, WORD_BYTES } from "@velarium/slots";
 import type { RecoveredColumn } from "@velarium/tx-codec";
-import { type Analyzed, Reason, Shape, TRANSFER_ACCESSES, type TxBatch } from "@velarium/wire";
+import { Analyzed, Reason, Shape, TRANSFER_ACCESSES, type TxBatch } from "@velarium/wire";
 import { type AnalysisErrorListener, AnalysisErrors } from "./analysis-errors.ts";
 import { BatchDraft, KeyScratch, TransferAccess } from "./batch-draft.ts";
 import { CallAccesses } from "./call-accesses.ts";
 import { CodelessSet } from "./codeless-set.ts";
 import { CodeCache, CommittedView } from "./committed-view.ts";
-import { AccessArena, type FoundAccesses } from "./found-accesses.ts";
+import { AccessArena } from "./found-accesses.ts";
 import { GeneralAnalysis } from "./general-analysis.ts";
 import { PackedAnalysis } from "./packed-analysis.ts";
 import { PackedProfiles } from "./packed-profiles.ts";
@@ -151,14 +151,10 @@ export class BatchAnalyzer {
   }
 
   /**
-   * Analyses one message. Batches may be analysed side by side. Rejects when the state does not answer: then the whole
-   * message is to be analysed again. Whatever else fails concerns single transactions (`errors`).
+   * Analyses one message; gives a packed `Analyzed`. Batches may be analysed side by side. Rejects when the state does not
+   * answer: then the whole message is to be analysed again. Whatever else fails concerns single transactions (`errors`).
    */
-  async analyzeBatch(
-    batch: Message<typeof TxBatch>,
-    term: number,
-    streamSeq: number,
-  ): Promise<Message<typeof Analyzed>> {
+  async analyzeBatch(batch: Message<typeof TxBatch>, term: number, streamSeq: number): Promise<Uint8Array> {
     const { rules, beneficiary, slotIds } = this.options;
     const recovered = allVerified(batch) ? undefined : await this.recover(batch);
     const draft = new BatchDraft(batch, this.keyScratch);
@@ -167,14 +163,13 @@ export class BatchAnalyzer {
     if (unknown.length > 0) await this.resolveRecipients(draft, unknown);
     const rows = this.generalRows(draft);
     const arena = this.arenas.pop() ?? new AccessArena();
-    const packed = await this.findPacked(draft, rows, arena);
-    const others = rows.filter((row) => !packed.has(row));
+    arena.open(draft.rows);
+    await this.findPacked(draft, rows, arena);
+    const others = rows.filter((row) => !arena.has(row));
     const sets = others.length === 0 ? [] : await this.general.find(draft, others, this.context());
     this.count(draft, rows.length);
-    for (const [i, row] of others.entries()) packed.set(row, sets[i]!);
-    const analyzed = this.finish(draft, rows, packed, term, streamSeq);
-    // Everything has been copied out of it.
-    arena.reset();
+    for (const [i, row] of others.entries()) arena.put(row, sets[i]!);
+    const analyzed = encode(Analyzed, this.finish(draft, rows, arena, term, streamSeq));
     if (this.arenas.length < KEPT_ARENAS) this.arenas.push(arena);
     return analyzed;
   }
@@ -225,21 +220,18 @@ export class BatchAnalyzer {
   }
 
   /** Access sets of the rows that need no object: from profiles, or from simulation. */
-  private async findPacked(
-    draft: BatchDraft,
-    rows: readonly number[],
-    arena: AccessArena,
-  ): Promise<Map<number, FoundAccesses>> {
+  private async findPacked(draft: BatchDraft, rows: readonly number[], arena: AccessArena): Promise<void> {
     const { packed } = this;
-    if (packed === undefined || rows.length === 0) return new Map();
-    const found: Map<number, FoundAccesses> = await packed.find(draft, rows, this.context(), arena);
+    if (packed === undefined || rows.length === 0) return;
+    await packed.find(draft, rows, this.context(), arena);
     let declared = 0;
-    for (const [row, { count }] of found) {
+    for (const row of rows) {
+      if (!arena.has(row)) continue;
+      const count = arena.countOf(row);
       // Too much to declare: found out once more, and dealt with, on the other way.
-      if (count > MAX_TRANSACTION_ACCESSES || declared + count > MAX_MESSAGE_ACCESSES) found.delete(row);
+      if (count > MAX_TRANSACTION_ACCESSES || declared + count > MAX_MESSAGE_ACCESSES) arena.forget(row);
       else declared += count;
     }
-    return found;
   }
 
   private context(): BlockContext {
@@ -271,7 +263,7 @@ export class BatchAnalyzer {
   private finish(
     draft: BatchDraft,
     general: readonly number[],
-    accesses: ReadonlyMap<number, FoundAccesses>,
+    arena: AccessArena,
     term: number,
     streamSeq: number,
   ): Message<typeof Analyzed> {
@@ -293,22 +285,14 @@ export class BatchAnalyzer {
     const packed =
       general.length === 0 && draft.candidateCount === draft.rows
         ? this.transfers.of(draft)
-        : this.joined(draft, general, accesses);
+        : this.joined(draft, general, arena);
     return { term, streamSeq, ...columns, ...packed };
   }
 
   /** Accesses of transfers and others in the order of the rows. */
-  private joined(
-    draft: BatchDraft,
-    general: readonly number[],
-    found: ReadonlyMap<number, FoundAccesses>,
-  ): AccessColumns {
+  private joined(draft: BatchDraft, general: readonly number[], arena: AccessArena): AccessColumns {
     for (const row of general) draft.shapes[row] = Shape.call;
-    return this.calls.join(
-      draft,
-      general.map((row) => found.get(row)!),
-      this.options.slotIds,
-    );
+    return this.calls.join(draft, general, arena, this.options.slotIds);
   }
 }
 

@@ -2,119 +2,151 @@
  * Access columns of a message with other transactions than transfers. Keys come from the access sets, go by a small
  * buffer into the hashes of their ids, and into the column of those that are carried (all but the sender's).
  */
-import { SLOT_KEY_BYTES, type SlotIds } from "@velarium/slots";
-import { Reason, SENDER_ACCESSES, Shape, TRANSFER_ACCESSES } from "@velarium/wire";
+import { copyWords, KEY_WORDS, type SlotIds, sameKey } from "@velarium/slots";
+import { SENDER_ACCESSES, Shape, TRANSFER_ACCESSES } from "@velarium/wire";
 import type { BatchDraft } from "./batch-draft.ts";
-import type { FoundAccesses } from "./found-accesses.ts";
+import type { AccessArena } from "./found-accesses.ts";
 import { type AccessColumns, TRANSFER_KINDS } from "./transfer-accesses.ts";
 
 /** Keys whose ids are worked out at once: with all that is hashed, 60 kB, which stay near the processor. */
 const IDS_AT_ONCE = 512;
-const SENDER_BYTES = SENDER_ACCESSES * SLOT_KEY_BYTES;
-
-/** Ids of the calls of a message, one behind the other, and their keys but for the sender's. */
-interface Calls {
-  readonly hi: Uint32Array;
-  readonly lo: Uint32Array;
-  readonly keys: Uint8Array;
-}
+const FIRST_ACCESSES = 8192;
+const FIRST_ROWS = 1024;
 
 export class CallAccesses {
-  private readonly keys = new Uint8Array(IDS_AT_ONCE * SLOT_KEY_BYTES);
+  private slotIds!: SlotIds;
+  // Columns, used again for each message.
+  private hi = new Uint32Array(FIRST_ACCESSES);
+  private lo = new Uint32Array(FIRST_ACCESSES);
+  private kinds = new Uint8Array(FIRST_ACCESSES);
+  private keys = new Uint32Array(FIRST_ACCESSES * KEY_WORDS);
+  private accessEnds = new Uint32Array(FIRST_ROWS);
+  private indexes = new Uint32Array(FIRST_ROWS);
+  private end = 0;
+  private carriedWords = 0;
+  /** Keys whose ids are to be worked out next, and the accesses that have them. */
+  private readonly waitingKeys = new Uint32Array(IDS_AT_ONCE * KEY_WORDS);
+  private readonly waitingBytes = new Uint8Array(this.waitingKeys.buffer);
+  private readonly waitingFor = new Uint32Array(IDS_AT_ONCE);
+  private readonly idsHi = new Uint32Array(IDS_AT_ONCE);
+  private readonly idsLo = new Uint32Array(IDS_AT_ONCE);
+  private waiting = 0;
+  /** By access, if it has the key of an earlier one: number of that one, plus one. */
+  private sameAs = new Uint32Array(FIRST_ACCESSES);
+  private repeats = 0;
+  /** The call before: first access in the arena, how many, first access here. */
+  private before = 0;
+  private beforeCount = 0;
+  private beforeAt = 0;
 
-  /** `sets`: of the rows of shape `call`, in their order; each begins with the sender's balance, nonce and code. */
-  join(draft: BatchDraft, sets: readonly FoundAccesses[], slotIds: SlotIds): AccessColumns {
-    const { rows, shapes, verdicts } = draft;
-    let count = 0;
-    for (const set of sets) count += set.count;
-    const calls = this.callsOf(sets, count, slotIds);
-    if (draft.candidateCount === 0) return onlyCalls(draft, sets, calls);
-    const most = count + draft.candidateCount * TRANSFER_ACCESSES;
-    const hi = new Uint32Array(most);
-    const lo = new Uint32Array(most);
-    const kinds = new Uint8Array(most);
-    const accessEnds = new Uint32Array(rows);
-    const indexes = new Uint32Array(rows);
-    let end = 0;
+  /**
+   * `arena`: the sets of `calls`, rows of shape `call`, ascending; each begins with the sender's balance, nonce and code. The
+   * columns hold until the next message.
+   */
+  join(draft: BatchDraft, calls: readonly number[], arena: AccessArena, slotIds: SlotIds): AccessColumns {
+    const { rows, shapes, candidates, candidateCount } = draft;
+    this.slotIds = slotIds;
+    this.begin(rows, arena.end + candidateCount * TRANSFER_ACCESSES);
     let candidate = 0;
-    let nextSet = 0;
-    let fromCalls = 0;
+    let call = 0;
     for (let row = 0; row < rows; row++) {
-      indexes[row] = row;
-      const isCandidate = candidate < draft.candidateCount && draft.candidates[candidate] === row;
-      if (isCandidate && shapes[row] === Shape.transfer) {
-        const from = candidate * TRANSFER_ACCESSES;
-        for (let i = 0; i < TRANSFER_ACCESSES; i++, end++) {
-          hi[end] = draft.hi[from + i]!;
-          lo[end] = draft.lo[from + i]!;
-          kinds[end] = TRANSFER_KINDS[i]!;
-        }
-      } else if (verdicts[row] === Reason.none) {
-        const set = sets[nextSet++]!;
-        for (let i = 0; i < set.count; i++, end++, fromCalls++) {
-          hi[end] = calls.hi[fromCalls]!;
-          lo[end] = calls.lo[fromCalls]!;
-          kinds[end] = set.kinds[i]!;
-        }
-      }
+      this.indexes[row] = row;
+      const isCandidate = candidate < candidateCount && candidates[candidate] === row;
+      if (calls[call] === row) {
+        call++;
+        this.addCall(arena, row);
+      } else if (isCandidate && shapes[row] === Shape.transfer) this.addTransfer(draft, candidate);
       if (isCandidate) candidate++;
-      accessEnds[row] = end;
+      this.accessEnds[row] = this.end;
     }
+    this.identify();
+    if (this.repeats > 0) this.fillRepeats();
+    const { end } = this;
     return {
-      indexes,
-      accessEnds,
-      accessHi: hi.subarray(0, end),
-      accessLo: lo.subarray(0, end),
-      accessKinds: kinds.subarray(0, end),
-      keys: calls.keys,
+      indexes: this.indexes.subarray(0, rows),
+      accessEnds: this.accessEnds.subarray(0, rows),
+      accessHi: this.hi.subarray(0, end),
+      accessLo: this.lo.subarray(0, end),
+      accessKinds: this.kinds.subarray(0, end),
+      keys: new Uint8Array(this.keys.buffer, 0, this.carriedWords * 4),
     };
   }
 
-  private callsOf(sets: readonly FoundAccesses[], count: number, slotIds: SlotIds): Calls {
-    const hi = new Uint32Array(count);
-    const lo = new Uint32Array(count);
-    const carried = new Uint8Array((count - sets.length * SENDER_ACCESSES) * SLOT_KEY_BYTES);
-    let carriedAt = 0;
-    let done = 0;
-    let filled = 0;
-    for (const set of sets) {
-      carried.set(set.keys.subarray(SENDER_BYTES), carriedAt);
-      carriedAt += set.keys.length - SENDER_BYTES;
-      for (let from = 0; from < set.count; ) {
-        const taken = Math.min(set.count - from, IDS_AT_ONCE - filled);
-        const part = set.keys.subarray(from * SLOT_KEY_BYTES, (from + taken) * SLOT_KEY_BYTES);
-        this.keys.set(part, filled * SLOT_KEY_BYTES);
-        from += taken;
-        filled += taken;
-        if (filled < IDS_AT_ONCE) continue;
-        slotIds.idsOf(this.keys, filled, hi, lo, done);
-        done += filled;
-        filled = 0;
-      }
+  private begin(rows: number, most: number): void {
+    if (rows > this.indexes.length) {
+      this.indexes = new Uint32Array(rows);
+      this.accessEnds = new Uint32Array(rows);
     }
-    slotIds.idsOf(this.keys, filled, hi, lo, done);
-    return { hi, lo, keys: carried };
+    if (most > this.kinds.length) {
+      this.hi = new Uint32Array(most);
+      this.lo = new Uint32Array(most);
+      this.kinds = new Uint8Array(most);
+      this.keys = new Uint32Array(most * KEY_WORDS);
+      this.sameAs = new Uint32Array(most);
+    }
+    this.sameAs.fill(0, 0, most);
+    this.end = this.carriedWords = this.waiting = this.repeats = this.beforeCount = 0;
   }
-}
 
-/** Columns of a message without transfers: ids stand where they are wanted already. */
-function onlyCalls(
-  draft: BatchDraft,
-  sets: readonly FoundAccesses[],
-  { hi, lo, keys }: Calls,
-): AccessColumns {
-  const { rows, verdicts } = draft;
-  const kinds = new Uint8Array(hi.length);
-  const accessEnds = new Uint32Array(rows);
-  const indexes = new Uint32Array(rows);
-  let end = 0;
-  for (let row = 0, next = 0; row < rows; row++) {
-    indexes[row] = row;
-    if (verdicts[row] === Reason.none) {
-      const { count, kinds: own } = sets[next++]!;
-      for (let i = 0; i < count; i++) kinds[end++] = own[i]!;
+  private addTransfer(draft: BatchDraft, candidate: number): void {
+    const { hi, lo, kinds } = this;
+    let to = this.end;
+    for (let i = 0, from = candidate * TRANSFER_ACCESSES; i < TRANSFER_ACCESSES; i++, from++, to++) {
+      hi[to] = draft.hi[from]!;
+      lo[to] = draft.lo[from]!;
+      kinds[to] = TRANSFER_KINDS[i]!;
     }
-    accessEnds[row] = end;
+    this.end = to;
   }
-  return { indexes, accessEnds, accessHi: hi, accessLo: lo, accessKinds: kinds, keys };
+
+  private addCall(arena: AccessArena, row: number): void {
+    const { keyWords, kinds } = arena;
+    const { before, beforeCount, beforeAt } = this;
+    const first = arena.startOf(row);
+    const count = arena.countOf(row);
+    const at = this.end;
+    for (let i = 0; i < count; i++) {
+      const key = (first + i) * KEY_WORDS;
+      this.kinds[at + i] = kinds[first + i]!;
+      // Calls one after the other often enter the same contract.
+      if (i < beforeCount && sameKey(keyWords, key, keyWords, (before + i) * KEY_WORDS)) {
+        this.sameAs[at + i] = beforeAt + i + 1;
+        this.repeats++;
+      } else this.want(keyWords, key, at + i);
+    }
+    const carried = (count - SENDER_ACCESSES) * KEY_WORDS;
+    copyWords(this.keys, this.carriedWords, keyWords, (first + SENDER_ACCESSES) * KEY_WORDS, carried);
+    this.carriedWords += carried;
+    this.before = first;
+    this.beforeCount = count;
+    this.beforeAt = at;
+    this.end = at + count;
+  }
+
+  private want(keyWords: Uint32Array, key: number, access: number): void {
+    copyWords(this.waitingKeys, this.waiting * KEY_WORDS, keyWords, key, KEY_WORDS);
+    this.waitingFor[this.waiting++] = access;
+    if (this.waiting === IDS_AT_ONCE) this.identify();
+  }
+
+  private identify(): void {
+    const { waiting, waitingFor, idsHi, idsLo, hi, lo } = this;
+    this.slotIds.idsOf(this.waitingBytes, waiting, idsHi, idsLo);
+    for (let i = 0; i < waiting; i++) {
+      hi[waitingFor[i]!] = idsHi[i]!;
+      lo[waitingFor[i]!] = idsLo[i]!;
+    }
+    this.waiting = 0;
+  }
+
+  /** In ascending order the one named, which may be a repeat too, has its id. */
+  private fillRepeats(): void {
+    const { sameAs, hi, lo, end } = this;
+    for (let i = 0; i < end; i++) {
+      const same = sameAs[i]!;
+      if (same === 0) continue;
+      hi[i] = hi[same - 1]!;
+      lo[i] = lo[same - 1]!;
+    }
+  }
 }

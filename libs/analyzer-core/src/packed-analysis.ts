@@ -10,7 +10,7 @@ import { scanTransaction, TxError, TxScan } from "@velarium/tx-codec";
 import type { AnalysisErrors, AnalysisStage } from "./analysis-errors.ts";
 import type { BatchDraft } from "./batch-draft.ts";
 import type { CommittedView } from "./committed-view.ts";
-import type { AccessArena, FoundAccesses } from "./found-accesses.ts";
+import type { AccessArena } from "./found-accesses.ts";
 import type { PackedProfiles } from "./packed-profiles.ts";
 import type { SlotSource } from "./slot-source.ts";
 import { WantedSlots } from "./wanted-slots.ts";
@@ -59,7 +59,6 @@ interface Work {
   readonly wanted: WantedSlots;
   readonly codes: Uint8Array[];
   readonly hashes: Uint8Array[];
-  readonly found: Map<number, FoundAccesses>;
   /** Words read at this time or later serve, however old they are by then; ms. */
   readonly freshMs: number;
   /** Profiles could not be loaded: the rest is left to simulation. */
@@ -79,13 +78,13 @@ export class PackedAnalysis {
     writeBigInt(RICH, this.senderWords, 0);
   }
 
-  /** Accesses by row, in `arena`; a row that is missing in the answer is not for this way. Rejects when the state does not answer. */
+  /** Puts accesses by row into `arena`; a row that is missing there afterwards is not for this way. Rejects when the state does not answer. */
   async find(
     draft: BatchDraft,
     rows: readonly number[],
     context: BlockContext,
     arena: AccessArena,
-  ): Promise<Map<number, FoundAccesses>> {
+  ): Promise<void> {
     const work: Work = {
       draft,
       context,
@@ -93,7 +92,6 @@ export class PackedAnalysis {
       wanted: new WantedSlots(),
       codes: [],
       hashes: [],
-      found: new Map(),
       freshMs: this.parts.now() - CACHE_AGE_MS,
       lacksProfiles: false,
     };
@@ -116,7 +114,6 @@ export class PackedAnalysis {
       }
       open = lacking;
     }
-    return work.found;
   }
 
   /** Asks profiles, then the engine, as far as what is at hand and guesses take them. */
@@ -170,7 +167,7 @@ export class PackedAnalysis {
     const { arena } = work;
     arena.begin(profiles.most);
     profiles.emit(arena);
-    work.found.set(row, arena.finish());
+    arena.finish(row);
     profiled();
     return Run.found;
   }
@@ -195,7 +192,7 @@ export class PackedAnalysis {
     if (guesses > 0) return Run.lacking;
     // What fails now may succeed behind a transaction that is under way: whoever knows both ways is to be asked.
     if (simulation.status === 0) return Run.elsewhere;
-    work.found.set(row, this.take(work, row, blob));
+    this.take(work, row, blob);
     this.parts.simulated(simulation.gasUsed);
     return Run.found;
   }
@@ -282,7 +279,7 @@ export class PackedAnalysis {
   }
 
   /** The accesses of the run that is done, the sender's fields first. */
-  private take({ arena, context, draft }: Work, row: number, raw: Uint8Array): FoundAccesses {
+  private take({ arena, context, draft }: Work, row: number, raw: Uint8Array): void {
     const { simulation } = this.parts;
     const { senderKeys, scan } = this;
     const { senders } = draft;
@@ -309,7 +306,7 @@ export class PackedAnalysis {
       }
       arena.add(bytes, at, kind);
     }
-    return arena.finish();
+    arena.finish(row);
   }
 }
 

@@ -57,7 +57,7 @@ async function analyse(over: Partial<BatchAnalyzerOptions>) {
     engine: createEngine("wasm"),
     ...over,
   });
-  const analyzed = decode(Analyzed, encode(Analyzed, await analyzer.analyzeBatch(batch(), 1, 1)));
+  const analyzed = decode(Analyzed, await analyzer.analyzeBatch(batch(), 1, 1));
   const sets = allKeys(analyzed).map((keys, row) => {
     const from = row === 0 ? 0 : analyzed.accessEnds[row - 1]!;
     return keys.map((key, i) => `${named(key)} ${analyzed.accessKinds[from + i]}`).sort();

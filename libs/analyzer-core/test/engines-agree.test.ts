@@ -1,9 +1,11 @@
 /** Whichever engine an analyzer has, and whichever way its calls go, it declares the same accesses. */
 import { expect, test } from "@jest/globals";
 import { configOfFork, createEthereumRules } from "@velarium/chain-rules";
+import { decode } from "@velarium/columns";
 import { bigIntToWord } from "@velarium/engine";
 import { createEngine, type EngineKind } from "@velarium/engine-wasm";
 import { Domain, fieldKey, SlotIds, storageKey } from "@velarium/slots";
+import { Analyzed } from "@velarium/wire";
 import { Workload } from "@velarium/workloads";
 import { BatchAnalyzer, ProfileStrategy } from "../src/index.ts";
 import { allKeys } from "./all-keys.ts";
@@ -49,7 +51,10 @@ test.each(["erc20", "swap", "mixed"] as const)("%s", async (kind) => {
         callsBeforeProfile: 1,
       });
       const batch = workload.nextBatch(120);
-      const analyzed = await analyzer.analyzeBatch({ ...batch, batch: 1, receivedMs: 0 }, 1, 1);
+      const analyzed = decode(
+        Analyzed,
+        await analyzer.analyzeBatch({ ...batch, batch: 1, receivedMs: 0 }, 1, 1),
+      );
       const { profile, simulation } = analyzer.counters;
       expect(profiled ? simulation : profile).toBe(0);
       // Keys are listed of calls only, so rows of transfers are shown by their kinds.

@@ -14,7 +14,8 @@ const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1000;
 
 export interface ReaderEvents {
-  analyze(batch: Message<typeof TxBatch>, term: number, streamSeq: number): Promise<Message<typeof Analyzed>>;
+  /** A packed `Analyzed`. */
+  analyze(batch: Message<typeof TxBatch>, term: number, streamSeq: number): Promise<Uint8Array>;
   /** False: sent, but take a rest until `resume`. */
   send(bytes: Uint8Array): boolean;
   /** The log cannot be read on: the framer has to assign anew. */
@@ -140,7 +141,7 @@ export class AssignedReader {
       const analyzed = await this.analyzeUntilDone(seq, bytes, run, term);
       if (analyzed !== undefined && run === this.run) {
         this.messages++;
-        if (!this.events.send(encode(Analyzed, analyzed))) this.congested = true;
+        if (!this.events.send(analyzed)) this.congested = true;
       }
     } catch (error) {
       if (run === this.run) this.events.broken(error as Error);
@@ -157,7 +158,7 @@ export class AssignedReader {
     bytes: Uint8Array,
     run: number,
     term: number,
-  ): Promise<Message<typeof Analyzed> | undefined> {
+  ): Promise<Uint8Array | undefined> {
     let batch: Message<typeof TxBatch>;
     try {
       batch = decode(TxBatch, bytes);
@@ -181,11 +182,11 @@ export class AssignedReader {
   }
 }
 
-function emptyAnalyzed(term: number, streamSeq: number): Message<typeof Analyzed> {
+function emptyAnalyzed(term: number, streamSeq: number): Uint8Array {
   const u8 = new Uint8Array(0);
   const u32 = new Uint32Array(0);
   const f64 = new Float64Array(0);
-  return {
+  return encode(Analyzed, {
     term,
     streamSeq,
     indexes: u32,
@@ -205,5 +206,5 @@ function emptyAnalyzed(term: number, streamSeq: number): Message<typeof Analyzed
     accessLo: u32,
     accessKinds: u8,
     keys: u8,
-  };
+  });
 }

@@ -13,6 +13,7 @@ import { keccak256 } from "@velarium/hash-kernel";
 import { createSchedulerCore, type SchedulerCore } from "@velarium/scheduler-core";
 import { hashKey, partitionOf, SLOT_KEY_BYTES, SlotIds, shardOfPartition, WORD_BYTES } from "@velarium/slots";
 import {
+  Analyzed,
   BlockChunk,
   BlockCompleted,
   BlockOpen,
@@ -584,7 +585,8 @@ export class WholeCluster {
   private async analyzeNext(): Promise<void> {
     const streamSeq = ++this.analyzedThrough;
     const life = this.framerLife;
-    const analyzed = await this.analyzer.analyzeBatch(decode(TxBatch, this.tx[streamSeq - 1]!), 1, streamSeq);
+    const packed = await this.analyzer.analyzeBatch(decode(TxBatch, this.tx[streamSeq - 1]!), 1, streamSeq);
+    const analyzed = decode(Analyzed, packed);
     // Two analyzers with classes of their own, so that messages come out of order.
     this.network.post(`analyzer${streamSeq % 2}>framer`, () => {
       if (life === this.framerLife) this.guardFramer(() => this.framer.analyzed(analyzed));
