@@ -1,5 +1,5 @@
 // What one execution is, apart from its records and frames. Everything here is saved and restored with it
-// (saves.ts), so nothing may be added without adding it there.
+// (`ranges` in host.ts), so nothing may be added without adding it there.
 
 // Steps of a transaction.
 export const PHASE_START: u32 = 0;

@@ -1,6 +1,7 @@
 /** Packs transactions and calls as the kernel reads them (TX_* of the layout). */
 import type { ExecutableTransaction } from "@velarium/engine";
 import * as L from "../assembly/layout.ts";
+import { type Heap, heapOf } from "./linear-memory.ts";
 import type { BeginOptions, KernelCall } from "./types.ts";
 
 const U64 = 2n ** 64n;
@@ -45,22 +46,6 @@ export function optionFlags(options: BeginOptions): number {
     (options.keepsEmptyAccounts ? L.TXFLAG_KEEPS_EMPTY : 0) |
     (options.watched ? L.TXFLAG_WATCHED : 0)
   );
-}
-
-/** Views of one buffer. */
-export interface Heap {
-  readonly bytes: Uint8Array;
-  /** The same bytes, whole words of them. */
-  readonly words: Uint32Array;
-  readonly view: DataView;
-}
-
-export function heapOf(buffer: ArrayBuffer): Heap {
-  return {
-    bytes: new Uint8Array(buffer),
-    words: new Uint32Array(buffer, 0, buffer.byteLength >> 2),
-    view: new DataView(buffer),
-  };
 }
 
 /** Below this, a loop is faster than TypedArray.set. */
