@@ -80,6 +80,11 @@ export class Expressions {
     return this.simplified(op, args) ?? this.intern({ op, args });
   }
 
+  /** The lower 160 bits. */
+  asAddress(id: ExpressionId): ExpressionId {
+    return this.apply("and", [id, this.constant((1n << 160n) - 1n)]);
+  }
+
   private simplified(op: PureOperation, args: readonly ExpressionId[]): ExpressionId | undefined {
     const [a, b] = args as [ExpressionId, ExpressionId];
     const right = args.length > 1 ? this.valueOf(b) : undefined;
