@@ -1,6 +1,6 @@
 /** From executed transactions to a header, in one pass over columns: no object per transaction or log. */
 import type { BytesColumn } from "@velarium/columns";
-import { orderedTrieRoot } from "@velarium/hash-kernel";
+import { orderedTrieRoot, receiptsRoot } from "@velarium/hash-kernel";
 import { BLOOM_BYTES, BloomBits } from "./bloom.ts";
 import { BlockError } from "./error.ts";
 import { type BlockHeader, encodeHeader, NO_OMMERS_HASH } from "./header.ts";
@@ -120,13 +120,38 @@ export class BlockAssembler {
 
   /** Roots, bloom and gas of a block, and its header without state root. Throws BlockError. */
   assemble(context: BlockContext, transactions: BytesColumn, packed: PackedReceipts): AssembledBlock {
-    const { receipts, logsBloom, gasUsed } = this.encodeReceipts(transactions, packed);
+    const { receiptsRoot, logsBloom, gasUsed } = this.receiptFields(transactions, packed);
     const header = headerOf(context, gasUsed, {
       transactionsRoot: orderedTrieRoot(transactions),
-      receiptsRoot: orderedTrieRoot(receipts),
+      receiptsRoot,
       logsBloom,
     });
     return { header, headerRlp: encodeHeader(header), gasUsed };
+  }
+
+  /** In the kernel, unless something is wrong with them: then the other way says what. */
+  private receiptFields(
+    transactions: BytesColumn,
+    packed: PackedReceipts,
+  ): { receiptsRoot: Uint8Array; logsBloom: Uint8Array; gasUsed: number } {
+    const { statuses, gasUsed, logs, postStates } = packed;
+    const n = transactions.ends.length;
+    if (!postStates && statuses.length === n && gasUsed.length === n && logs.ends.length === n) {
+      const types = new Uint8Array(n);
+      const cumulativeGas = new Float64Array(n);
+      let sum = 0;
+      for (let i = 0, start = 0; i < n; i++) {
+        types[i] = transactions.blob[start]!;
+        start = transactions.ends[i]!;
+        sum += gasUsed[i]!;
+        cumulativeGas[i] = sum;
+      }
+      const logsBloom = new Uint8Array(BLOOM_BYTES);
+      const root = receiptsRoot({ types, statuses, cumulativeGas, logs }, logsBloom);
+      if (root) return { receiptsRoot: root, logsBloom, gasUsed: sum };
+    }
+    const encoded = this.encodeReceipts(transactions, packed);
+    return { ...encoded, receiptsRoot: orderedTrieRoot(encoded.receipts) };
   }
 }
 

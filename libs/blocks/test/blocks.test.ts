@@ -142,6 +142,35 @@ describe("assembly", () => {
     );
   });
 
+  it("agrees with receipts that are encoded first, on many logs and on damaged ones", () => {
+    const outcomeOf = (assemble: () => readonly Uint8Array[]): unknown => {
+      try {
+        return assemble().map(hex);
+      } catch (error) {
+        return (error as BlockError).code;
+      }
+    };
+    const damage = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 2 });
+    fc.assert(
+      fc.property(fc.array(executed, { minLength: 1, maxLength: 400 }), damage, (list, changes) => {
+        const transactions = columnOf(list.map((e) => rawOf(e.type)));
+        const results = packed(list);
+        const { blob } = results.logs;
+        for (const [at, byte] of changes) if (blob.length > 0) blob[at % blob.length] = byte;
+        const inKernel = outcomeOf(() => {
+          const { header } = assembler.assemble(context, transactions, results);
+          return [header.receiptsRoot, header.logsBloom];
+        });
+        const encodedFirst = outcomeOf(() => {
+          const { receipts, logsBloom } = assembler.encodeReceipts(transactions, results);
+          return [orderedTrieRoot(receipts), logsBloom];
+        });
+        expect(inKernel).toEqual(encodedFirst);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it("puts intermediate state roots in the place of the status", () => {
     const root = new Uint8Array(32).fill(9);
     const { receipts } = assembler.encodeReceipts(columnOf([rawOf(0)]), {

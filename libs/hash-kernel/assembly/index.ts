@@ -1,6 +1,7 @@
 export { blake2bCompress } from "./blake2b";
 export { keccak, keccakWords, keccakWordsTwice } from "./keccak";
-export { orderedTrieRoot, orderedTrieScratchBytes } from "./ordered-trie";
+export { orderedTrieRoot, orderedTrieScratchBytes, receiptsRoot } from "./ordered-trie";
+export { keyTableBytes } from "./receipts";
 import { INTERFACE } from "./interface";
 import { keccak } from "./keccak";
 

@@ -2,12 +2,14 @@
 // (Yellow Paper, section 4.3 and appendix D). No trie is kept: because the keys are known and their order is a
 // formula, the trie is walked depth first over ranges of ranks, and every node is hashed once, when it is whole.
 import { blocksOf, keccak, keccakPair } from "./keccak";
+import { putReceipt, receiptBytes, receiptsAreWellFormed, setReceipts } from "./receipts";
 
 // In key order come 1..127 (one byte), then 0 (0x80), then 128 and up (0x81.., 0x82.., ...).
 // RLP keys are prefix-free, so no branch holds a value.
 let count: u32 = 0;
 let ends: usize = 0;
 let blob: usize = 0;
+let areReceipts: bool = false; // values are written by receipts.ts, not taken from the column
 let leafRoom: usize = 0; // room for the largest leaf
 let leafRoomBytes: usize = 0;
 // A leaf that waits for a second one to be hashed with; its bytes are in a leaf room of its own.
@@ -117,11 +119,17 @@ function putLeafReference(node: usize, size: u32, to: usize): u32 {
 let nodeSize: u32 = 0;
 function putLeaf(rank: u32, depth: u32): usize {
   const index = indexOfRank(rank);
+  let at = leafRoom + 8; // the list header goes before
+  at += putPath(at, keyOf(index), (keyBytes(index) << 1) - depth, 1);
+  if (areReceipts) {
+    const size = receiptBytes(index); // always more than 256
+    at += putHeader(at, 0x80, size);
+    putReceipt(at, index);
+    return wrapList(leafRoom + 8, <u32>(at - leafRoom) - 8 + size);
+  }
   const from: u32 = index == 0 ? 0 : load<u32>(ends + (<usize>(index - 1) << 2));
   const size = load<u32>(ends + (<usize>index << 2)) - from;
   const value = blob + from;
-  let at = leafRoom + 8; // the list header goes before
-  at += putPath(at, keyOf(index), (keyBytes(index) << 1) - depth, 1);
   if (size != 1 || load<u8>(value) >= 0x80) at += putHeader(at, 0x80, size);
   memory.copy(at, value, size);
   return wrapList(leafRoom + 8, <u32>(at - leafRoom) - 8 + size);
@@ -190,14 +198,43 @@ export function orderedTrieRoot(
   scratch: usize,
   out: usize,
 ): void {
+  ends = endsAt;
+  blob = blobAt;
+  areReceipts = false;
+  putRoot(n, largest, scratch, out);
+}
+
+/**
+ * Root of the trie of n receipts to `out`, and the bloom of all (256 bytes) to `bloomAt`. `table`: keyTableBytes() bytes
+ * that are zero at first and kept between calls. `types`, `statuses` u8, `cumulativeGas` f64 and the column of logs have an
+ * item per receipt; a type from 0xc0 on is none. Returns 0 when some logs are not an RLP list of logs.
+ */
+export function receiptsRoot(
+  n: u32,
+  table: usize,
+  types: usize,
+  statuses: usize,
+  cumulativeGas: usize,
+  logEnds: usize,
+  logs: usize,
+  largest: u32,
+  scratch: usize,
+  out: usize,
+  bloomAt: usize,
+): i32 {
+  setReceipts(table, types, statuses, cumulativeGas, logEnds, logs, bloomAt);
+  areReceipts = true;
+  putRoot(n, largest, scratch, out);
+  return receiptsAreWellFormed() ? 1 : 0;
+}
+
+function putRoot(n: u32, largest: u32, scratch: usize, out: usize): void {
   if (n == 0) {
     store<u8>(scratch, 0x80);
     keccak(scratch, 1, out);
     return;
   }
   count = n;
-  ends = endsAt;
-  blob = blobAt;
   branchRoom = scratch;
   leafRooms = leafRoom = scratch + 12 * BRANCH_BYTES;
   leafRoomBytes = leafBytes(largest);

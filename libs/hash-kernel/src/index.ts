@@ -10,7 +10,11 @@ export { KernelError } from "./kernel.ts";
 const kernel = loadKernel();
 const BASE = kernel.heapBase();
 const OUT = BASE; // 32 bytes of result
-const INPUT = BASE + 64;
+const BLOOM = BASE + 32; // 256 bytes of a block's bloom
+/** Bits of frequent addresses and topics in blooms; zero at first. */
+const KEY_TABLE = BASE + 320;
+/** The first input of a few KiB lies in the memory that the kernel begins with (512 KiB). */
+const INPUT = KEY_TABLE + kernel.keyTableBytes();
 const PAGE = 65536;
 /** Largest memory this module asks for: 1 GiB, far above any block (1.5 Ggas of calldata is under 150 MB). */
 const MAX_BYTES = 2 ** 30;
@@ -159,5 +163,59 @@ export function orderedTrieRoot(values: BytesColumn): Uint8Array {
   const scratchBytes = kernel.orderedTrieScratchBytes(largest);
   const blobAt = columnIn(values, scratchBytes);
   kernel.orderedTrieRoot(n, INPUT, blobAt, largest, align(blobAt + values.blob.length), OUT);
+  return heap.slice(OUT, OUT + 32);
+}
+
+/** What receipts are made of, in block order; receipts from Byzantium on, with a status. */
+export interface ReceiptColumns {
+  /** EIP-2718 type; from 0xc0 on: none (the first byte of a legacy transaction will do). */
+  readonly types: Uint8Array;
+  /** 1 success, 0 failure. */
+  readonly statuses: Uint8Array;
+  /** Of each transaction and all before it; at most 2^53. */
+  readonly cumulativeGas: Float64Array;
+  /** RLP list of logs [address, topics, data]; empty when there are none. */
+  readonly logs: BytesColumn;
+}
+
+/** Of a receipt without its logs: type, list header, status, gas, header of the bloom, bloom, empty list. */
+const RECEIPT_BYTES = 1 + 5 + 1 + 9 + 3 + 256 + 1;
+
+/**
+ * Receipts root of a block; sets `bloom` (256 bytes) to its logs' bloom. Undefined when some logs are not an RLP list of
+ * logs. Throws KernelError, `columns` also when the columns have different lengths.
+ */
+export function receiptsRoot(receipts: ReceiptColumns, bloom: Uint8Array): Uint8Array | undefined {
+  const { types, statuses, cumulativeGas, logs } = receipts;
+  const n = logs.ends.length;
+  if (types.length !== n || statuses.length !== n || cumulativeGas.length !== n)
+    throw new KernelError("columns", `${n} items of logs, and another number of types, statuses or gas`);
+  const largest = largestItem(logs) + RECEIPT_BYTES;
+  const gasAt = align(INPUT + n * 4);
+  const typesAt = gasAt + n * 8;
+  const statusesAt = typesAt + n;
+  const logsAt = align(statusesAt + n);
+  const scratchAt = align(logsAt + logs.blob.length);
+  reserve(scratchAt + kernel.orderedTrieScratchBytes(largest));
+  words.set(logs.ends, INPUT >> 2);
+  new Float64Array(heap.buffer, gasAt, n).set(cumulativeGas);
+  heap.set(types, typesAt);
+  heap.set(statuses, statusesAt);
+  heap.set(logs.blob, logsAt);
+  const isWellFormed = kernel.receiptsRoot(
+    n,
+    KEY_TABLE,
+    typesAt,
+    statusesAt,
+    gasAt,
+    INPUT,
+    logsAt,
+    largest,
+    scratchAt,
+    OUT,
+    BLOOM,
+  );
+  if (isWellFormed === 0) return undefined;
+  bloom.set(heap.subarray(BLOOM, BLOOM + 256));
   return heap.slice(OUT, OUT + 32);
 }

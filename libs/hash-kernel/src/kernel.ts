@@ -23,6 +23,20 @@ export interface KernelExports {
   keccakBatch(n: number, ends: number, blob: number, out: number): void;
   orderedTrieRoot(n: number, ends: number, blob: number, largest: number, scratch: number, out: number): void;
   orderedTrieScratchBytes(largest: number): number;
+  keyTableBytes(): number;
+  receiptsRoot(
+    n: number,
+    table: number,
+    types: number,
+    statuses: number,
+    cumulativeGas: number,
+    logEnds: number,
+    logs: number,
+    largest: number,
+    scratch: number,
+    out: number,
+    bloom: number,
+  ): number;
 }
 
 const KERNEL = new URL("../build/kernel.wasm", import.meta.url);
