@@ -2,7 +2,7 @@
 import type { Message } from "@velarium/columns";
 import { encode } from "@velarium/columns";
 import { BlockCompleted, BlockContext, BlockFees, type BlockOpen, CloseBlock } from "@velarium/wire";
-import type { DispatchBlock } from "./grant-loop.ts";
+import type { DispatchBlock } from "./grants.ts";
 import type { BlockFeeValues, FeeParent } from "./options.ts";
 import { bigintToWord } from "./words.ts";
 

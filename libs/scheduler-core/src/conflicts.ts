@@ -7,9 +7,6 @@ export interface HotSlot {
   readonly heat: number;
 }
 
-/** Heat at which a slot is noted first; then again at each doubling, so that noting costs nothing per access. */
-export const NOTED_HEAT = 8;
-
 /** The hottest slots, at most `limit` of them. */
 export class ConflictHistory {
   private readonly limit: number;
@@ -47,7 +44,7 @@ export class ConflictHistory {
  * slot. Depths only grow; those from before a window count as its start.
  */
 export class ParallelismMeter {
-  /** Depth at the start of the window; deepest so far. Public for the dispatch loop. */
+  /** Depth at the start of the window; deepest so far. Public for granting. */
   base = 0;
   deepest = 0;
   transactions = 0;

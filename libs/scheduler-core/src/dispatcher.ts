@@ -1,13 +1,13 @@
 /**
  * The hot loop: one frame in, grants for every access, one Dispatch per executor out. It goes through the frame in
- * chunks of some fifty transactions: first all their rows are found (independent loads, so that cache misses overlap),
+ * runs of some fifty transactions: first all their rows are found (independent loads, so that cache misses overlap),
  * then they are placed and granted in seq order. No object per transaction or access.
  */
 import { encode } from "@velarium/columns";
 import { AccessKind, partitionOfId } from "@velarium/slots";
-import { carriedKeys, GrantMode, Ownership, Shape } from "@velarium/wire";
-import { type DispatchBlock, GrantLoop, Losses } from "./grant-loop.ts";
-import { joinGeneration, type Progress, recordWrite, type SealSink } from "./grants.ts";
+import { carriedKeys, Ownership } from "@velarium/wire";
+import { RUN_TRANSACTIONS } from "./frame-columns.ts";
+import { type DispatchBlock, Grants, Losses, type Progress, type SealSink } from "./grants.ts";
 import { type FrameMessage, PlacedColumns } from "./placed.ts";
 import {
   type ExecutorLoads,
@@ -34,7 +34,7 @@ export interface DispatchSink extends SealSink {
 
 export class Dispatcher {
   readonly table: SlotTable;
-  readonly loop: GrantLoop;
+  readonly grants: Grants;
   private readonly policy: PlacementPolicy;
   private readonly progress: Progress;
   private readonly sink: DispatchSink;
@@ -54,7 +54,7 @@ export class Dispatcher {
     this.policy = policy;
     this.progress = progress;
     this.sink = sink;
-    this.loop = new GrantLoop(table, progress, sink, tlpWindow);
+    this.grants = new Grants(table, progress, sink, tlpWindow);
   }
 
   /** Grants and sends transactions `from`..`to` of a frame. `settled`: the marked tail, everything before is complete. */
@@ -67,53 +67,52 @@ export class Dispatcher {
     loads: ExecutorLoads,
     settled: boolean,
   ): void {
-    const { table } = this;
+    const { table, grants } = this;
     const { accessEnds } = frame;
     const firstAccess = from === 0 ? 0 : accessEnds[from - 1]!;
     const lastAccess = to === 0 ? 0 : accessEnds[to - 1]!;
     const { complete, durable } = this.progress;
     table.reserve(frame.accessHi, firstAccess, lastAccess, 1, complete, durable);
-    this.begin(frame, to, lastAccess, loads.count);
-    const feeRow = table.ensure(block.beneficiaryHi, block.beneficiaryLo);
-    const { loop } = this;
+    table.lay(frame, from, to, firstAccess, lastAccess);
+    this.begin(frame, to, loads.count);
+    grants.begin(frame, block, table.ensure(block.beneficiaryHi, block.beneficiaryLo));
     for (let next = from, access = firstAccess; next < to; ) {
+      const most = Math.min(to, next + RUN_TRANSACTIONS);
       let end = next + 1;
-      while (end < to && accessEnds[end]! - access <= TOUCH_CHUNK) end++;
+      while (end < most && accessEnds[end]! - access <= TOUCH_CHUNK) end++;
       const last = accessEnds[end - 1]!;
-      table.ensureAll(frame.accessHi, frame.accessLo, frame.accessKinds, access, last, loop.rows);
+      table.ensureAll(access, last);
       this.placeAll(frame, next, end, loads);
-      if (settled) this.settle(frame, next, block, feeRow);
-      else loop.grant(frame, next, end, block, feeRow, this.placedOn);
+      if (settled) for (let i = next; i < end; i++) grants.settle(frame, i);
+      else grants.grant(frame, next, end, this.placedOn);
       next = end;
       access = last;
     }
-    loop.parallelism.roll();
-    this.sink.placed(frame.firstSeq + from, to - from, loop.executors.subarray(from, to));
+    grants.finish(block);
+    const columns = table.memory.frame;
+    this.sink.placed(frame.firstSeq + from, to - from, columns.executors.subarray(from, to));
     for (let e = 0; e < loads.count; e++) {
       const out = this.placedOn[e]!;
-      if (out.count > 0) this.sink.dispatch(e, out.pack(frame, epoch, this.keyEnds));
+      if (out.count > 0) this.sink.dispatch(e, out.pack(frame, columns, epoch, this.keyEnds));
     }
     this.sendLosses(epoch, loads.count);
   }
 
   /** Room for a frame in everything that is kept from frame to frame. */
-  private begin(frame: FrameMessage, transactions: number, accesses: number, executors: number): void {
+  private begin(frame: FrameMessage, transactions: number, executors: number): void {
     this.indexKeys(frame);
-    const { loop } = this;
-    if (loop.rows.length < accesses) loop.rows = new Int32Array(2 * accesses);
-    if (loop.executors.length < transactions) loop.executors = new Uint8Array(2 * transactions);
     while (this.placedOn.length < executors) {
       this.placedOn.push(new PlacedColumns());
-      loop.losses.push(new Losses());
+      this.grants.losses.push(new Losses());
     }
-    for (let e = 0; e < executors; e++) this.placedOn[e]!.begin(transactions, accesses);
+    for (let e = 0; e < executors; e++) this.placedOn[e]!.begin(transactions);
   }
 
   /** An undeclared write of the marked tail: the row follows, and one more version is to be expected. */
   correct(hi: number, lo: number, seq: number, executor: number, block: DispatchBlock): void {
     const { table } = this;
     table.reserve(Uint32Array.of(hi), 0, 1, 0, this.progress.complete, this.progress.durable);
-    recordWrite(table, table.ensure(hi, lo), seq, executor, this.loop.parallelism.deepest);
+    this.grants.recordWrite(table.ensure(hi, lo), seq, executor);
     block.versionCounts[partitionOfId(hi)]!++;
   }
 
@@ -137,9 +136,11 @@ export class Dispatcher {
   }
 
   private placeAll(frame: FrameMessage, from: number, to: number, loads: ExecutorLoads): void {
-    const { executors } = this.loop;
+    const { executors } = this.table.memory.frame;
     if (loads.count === 1) {
+      const out = this.placedOn[0]!;
       executors.fill(0, from, to);
+      for (let i = from; i < to; i++) out.indexes[out.count++] = i;
       loads.inFlight[0]! += to - from;
       return;
     }
@@ -147,6 +148,8 @@ export class Dispatcher {
     for (let i = from; i < to; i++) {
       const end = frame.accessEnds[i]!;
       const e = this.place(frame, access, end, loads);
+      const out = this.placedOn[e]!;
+      out.indexes[out.count++] = i;
       loads.inFlight[e]!++;
       executors[i] = e;
       access = end;
@@ -155,7 +158,7 @@ export class Dispatcher {
 
   private place(frame: FrameMessage, from: number, to: number, loads: ExecutorLoads): number {
     const { owners, weights, table, progress } = this;
-    const { rows } = this.loop;
+    const { rows } = table.memory.frame;
     let owned = 0;
     for (let a = from; a < to; a++) {
       const kind = frame.accessKinds[a]!;
@@ -177,40 +180,9 @@ export class Dispatcher {
     return e;
   }
 
-  /** One transaction of the marked tail: everything before it is complete. */
-  private settle(frame: FrameMessage, i: number, block: DispatchBlock, feeRow: number): void {
-    const { table, loop } = this;
-    const { rows, parallelism } = loop;
-    const { accessKinds, accessHi, shapes } = frame;
-    const seq = frame.firstSeq + i;
-    const e = loop.executors[i]!;
-    const out = this.placedOn[e]!;
-    const depth = ++parallelism.deepest;
-    parallelism.transactions++;
-    out.indexes[out.count] = i;
-    out.seqs[out.count] = seq;
-    let pays = shapes[i] !== Shape.blockOpen && shapes[i] !== Shape.blockClose;
-    const end = frame.accessEnds[i]!;
-    for (let a = i === 0 ? 0 : frame.accessEnds[i - 1]!; a < end; a++) {
-      const kind = accessKinds[a]!;
-      const isHash = kind === AccessKind.H;
-      out.modes[out.accesses] = isHash ? GrantMode.blockHash : GrantMode.settled;
-      out.versions[out.accesses++] = isHash ? 0 : seq - 1;
-      if (kind !== AccessKind.W && kind !== AccessKind.X && kind !== AccessKind.D) continue;
-      if (rows[a] === feeRow) pays = false;
-      const before = recordWrite(table, rows[a]!, seq, e, depth);
-      block.versionCounts[partitionOfId(accessHi[a]!)]!++;
-      if (before !== NO_WRITER && before !== e) loop.lose(frame, a, i, before);
-    }
-    out.feeGens[out.count++] = pays
-      ? joinGeneration(table, feeRow, seq, block.firstSeq, depth, this.progress, this.sink)
-      : -1;
-    if (pays) block.deltaCounts[partitionOfId(block.beneficiaryHi)]!++;
-  }
-
   private sendLosses(epoch: number, executors: number): void {
     for (let e = 0; e < executors; e++) {
-      const losses = this.loop.losses[e]!;
+      const losses = this.grants.losses[e]!;
       if (losses.hi.length === 0) continue;
       const { hi, lo, versions, owners } = losses;
       this.sink.ownership(

@@ -1,23 +1,23 @@
 /**
- * Grants: the one local rule of the slot table (docs/protocol.md, "Grants"). For each access the version to observe is
- * the latest one before it in the total order; the row then says what the next access will find.
+ * The host's side of granting (assembly/grants.ts): what it needs to know of a frame, and what it has to say about it beside
+ * the grants themselves - generations to observe, generations that closed without a reader, slots lost, and heat.
  */
-import { GrantMode } from "@velarium/wire";
-import type { PlacedColumns } from "./placed.ts";
+import { F64Vector, U8Vector, U32Vector } from "@velarium/columns";
+import { partitionOfId } from "@velarium/slots";
 import {
-  COMPLETE_AT,
-  DEPTH,
-  GEN_COUNT,
-  GEN_DEPTH,
-  GEN_LAST,
-  GEN_SEQ,
-  ID_HI,
-  ID_LO,
-  META,
-  NO_WRITER,
-  type SlotTable,
-  VERSION,
-} from "./slot-table.ts";
+  DEEPEST,
+  DELTA_COUNTS,
+  EVENT_ITEMS,
+  EVENT_LOSS,
+  EVENT_SEAL,
+  EVENTS,
+  GENERATION_ITEMS,
+  GENERATIONS,
+  VERSION_COUNTS,
+} from "../assembly/interface.ts";
+import { ConflictHistory, ParallelismMeter } from "./conflicts.ts";
+import type { FrameMessage, PlacedColumns } from "./placed.ts";
+import type { SlotTable } from "./slot-table.ts";
 
 /** How far execution and commit are, as seqs. */
 export interface Progress {
@@ -32,115 +32,147 @@ export interface SealSink {
   seal(hi: number, lo: number, mode: number, version: number, seq: number, count: number, last: number): void;
 }
 
-/** In the answer of `grantGeneration`, beside the mode: the version is still in flight. */
-export const IN_FLIGHT = 8;
-
-/** Commit has folded a generation of a durable block into the committed value: it is an ordinary, complete version. */
-export function foldDurable(table: SlotTable, row: number, durable: number): void {
-  const { f64, u32 } = table;
-  const last = f64[row + GEN_LAST]!;
-  if (f64[row + GEN_SEQ]! < 0 || last > durable) return;
-  closeGeneration(table, row, last, last);
-  u32[(row << 1) + META] = u32[(row << 1) + META]! | NO_WRITER;
+/** What the dispatcher needs of the block it is in. */
+export interface DispatchBlock {
+  readonly firstSeq: number;
+  readonly beneficiaryHi: number;
+  readonly beneficiaryLo: number;
+  /** Versions and contributions to expect, per partition. */
+  readonly versionCounts: Uint32Array;
+  readonly deltaCounts: Uint32Array;
 }
 
-function closeGeneration(table: SlotTable, row: number, version: number, completeAt: number): void {
-  const { f64, u32 } = table;
-  const w = row << 1;
-  f64[row + VERSION] = version;
-  f64[row + COMPLETE_AT] = completeAt;
-  f64[row + GEN_SEQ] = -1;
-  u32[w + GEN_COUNT] = 0;
-  if (u32[w + GEN_DEPTH]! > u32[w + DEPTH]!) u32[w + DEPTH] = u32[w + GEN_DEPTH]!;
-  u32[w + GEN_DEPTH] = 0;
-}
+/** Slots that one executor loses in a frame. */
+export class Losses {
+  readonly hi = new U32Vector(64);
+  readonly lo = new U32Vector(64);
+  readonly versions = new F64Vector(64);
+  readonly owners = new U8Vector(64);
 
-/** True when the newest version of the row (generation apart) is at its home shard for certain. */
-export function isComplete(table: SlotTable, row: number, progress: Progress): boolean {
-  return table.f64[row + COMPLETE_AT]! <= progress.complete || table.f64[row + VERSION]! <= progress.durable;
-}
-
-/**
- * Grants a reader the value of an open generation, as access `at` of `out`; returns the mode, with IN_FLIGHT where it is not
- * complete. The generation is sealed: unless it is durable, its result is version genLast, which exists once this reader has
- * resolved it, so the caller sets COMPLETE_AT to the reader's seq.
- */
-export function grantGeneration(
-  table: SlotTable,
-  row: number,
-  progress: Progress,
-  out: PlacedColumns,
-  at: number,
-): number {
-  const { f64, u32 } = table;
-  const last = f64[row + GEN_LAST]!;
-  if (last <= progress.durable) {
-    foldDurable(table, row, progress.durable);
-    out.versions[at] = last;
-    return GrantMode.floor;
+  clear(): void {
+    this.hi.clear();
+    this.lo.clear();
+    this.versions.clear();
+    this.owners.clear();
   }
-  const mode = isComplete(table, row, progress) ? GrantMode.deltaFloor : GrantMode.deltaWait;
-  out.versions[at] = f64[row + VERSION]!;
-  out.genSeqs.push(f64[row + GEN_SEQ]!);
-  out.genCounts.push(u32[(row << 1) + GEN_COUNT]!);
-  out.genLasts.push(last);
-  closeGeneration(table, row, last, last);
-  u32[(row << 1) + META] = u32[(row << 1) + META]! | NO_WRITER;
-  return last > progress.complete ? mode | IN_FLIGHT : mode;
 }
 
-/** The newest version is now `seq`'s, written by `e`. Returns the executor that wrote the one before. */
-export function recordWrite(table: SlotTable, row: number, seq: number, e: number, depth: number): number {
-  const { f64, u32 } = table;
-  const w = row << 1;
-  f64[row + VERSION] = seq;
-  f64[row + COMPLETE_AT] = seq;
-  f64[row + GEN_SEQ] = -1;
-  u32[w + GEN_COUNT] = 0;
-  u32[w + GEN_DEPTH] = 0;
-  u32[w + DEPTH] = depth;
-  const meta = u32[w + META]!;
-  u32[w + META] = (meta & ~255) | e;
-  return meta & 255;
-}
+const MODES = 8;
 
-/**
- * Adds a contribution of `seq` to the open generation and returns its first seq. A generation lives in one block:
- * one from before `blockFirstSeq` is sealed, and another opened.
- */
-export function joinGeneration(
-  table: SlotTable,
-  row: number,
-  seq: number,
-  blockFirstSeq: number,
-  depth: number,
-  progress: Progress,
-  seals: SealSink,
-): number {
-  const { f64, u32 } = table;
-  const w = row << 1;
-  if (f64[row + GEN_SEQ]! < blockFirstSeq) {
-    if (f64[row + GEN_SEQ]! >= 0) sealGeneration(table, row, progress, seals);
-    f64[row + GEN_SEQ] = seq;
+export class Grants {
+  readonly history = new ConflictHistory();
+  readonly parallelism: ParallelismMeter;
+  /** Grants by mode. */
+  readonly counts = new Float64Array(MODES);
+  ownershipMoves = 0;
+  /** By executor. */
+  readonly losses: Losses[] = [];
+  private readonly table: SlotTable;
+  private readonly progress: Progress;
+  private readonly seals: SealSink;
+
+  constructor(table: SlotTable, progress: Progress, seals: SealSink, tlpWindow: number) {
+    this.table = table;
+    this.progress = progress;
+    this.seals = seals;
+    this.parallelism = new ParallelismMeter(tlpWindow);
   }
-  u32[w + GEN_COUNT] = u32[w + GEN_COUNT]! + 1;
-  f64[row + GEN_LAST] = seq;
-  if (depth > u32[w + GEN_DEPTH]!) u32[w + GEN_DEPTH] = depth;
-  return f64[row + GEN_SEQ]!;
-}
 
-/** Before the first contribution of another block: what is left of the generation becomes a version. */
-export function sealGeneration(table: SlotTable, row: number, progress: Progress, seals: SealSink): void {
-  const { f64, u32 } = table;
-  const w = row << 1;
-  foldDurable(table, row, progress.durable);
-  const genSeq = f64[row + GEN_SEQ]!;
-  if (genSeq < 0) return;
-  const mode = isComplete(table, row, progress) ? GrantMode.deltaFloor : GrantMode.deltaWait;
-  const last = f64[row + GEN_LAST]!;
-  const count = u32[w + GEN_COUNT]!;
-  seals.seal(u32[w + ID_HI]!, u32[w + ID_LO]!, mode, f64[row + VERSION]!, genSeq, count, last);
-  // Nobody tells when the shard has summed it up, so it is complete only when its block is durable.
-  closeGeneration(table, row, last, Number.POSITIVE_INFINITY);
-  u32[w + META] = u32[w + META]! | NO_WRITER;
+  /** A frame is laid before the kernel. `feeRow`: the beneficiary's balance. */
+  begin(frame: FrameMessage, block: DispatchBlock, feeRow: number): void {
+    const { parallelism, progress } = this;
+    const { kernel, counts } = this.table.memory;
+    counts.fill(0);
+    counts[DEEPEST] = parallelism.deepest;
+    kernel.beginFrame(
+      frame.firstSeq,
+      block.firstSeq,
+      progress.complete,
+      progress.durable,
+      feeRow,
+      partitionOfId(block.beneficiaryHi),
+      parallelism.base,
+    );
+  }
+
+  /** Grants transactions `from` to `to`, of which rows and executors are known. */
+  grant(frame: FrameMessage, from: number, to: number, placedOn: readonly PlacedColumns[]): void {
+    this.table.memory.kernel.grant(from, to);
+    this.parallelism.transactions += to - from;
+    this.takeGenerations(placedOn);
+    this.takeEvents(frame);
+  }
+
+  /** One transaction of the marked tail: everything before it is complete. */
+  settle(frame: FrameMessage, index: number): void {
+    this.table.memory.kernel.settle(index);
+    this.parallelism.transactions++;
+    this.takeEvents(frame);
+  }
+
+  /** After the last transaction of a frame. */
+  finish(block: DispatchBlock): void {
+    const { counts } = this.table.memory;
+    const { versionCounts, deltaCounts } = block;
+    for (let mode = 0; mode < MODES; mode++) this.counts[mode]! += counts[mode]!;
+    for (let p = 0; p < versionCounts.length; p++) {
+      versionCounts[p]! += counts[VERSION_COUNTS + p]!;
+      deltaCounts[p]! += counts[DELTA_COUNTS + p]!;
+    }
+    this.parallelism.deepest = counts[DEEPEST]!;
+    this.parallelism.roll();
+  }
+
+  /** An undeclared write of the marked tail; row as in the slot table. */
+  recordWrite(row: number, seq: number, executor: number): void {
+    this.table.memory.kernel.recordWrite(row, seq, executor, this.parallelism.deepest);
+  }
+
+  private takeGenerations(placedOn: readonly PlacedColumns[]): void {
+    const { counts, frame } = this.table.memory;
+    const { generations } = frame;
+    const end = counts[GENERATIONS]! * GENERATION_ITEMS;
+    for (let at = 0; at < end; at += GENERATION_ITEMS) {
+      const out = placedOn[generations[at]!]!;
+      out.genSeqs.push(generations[at + 1]!);
+      out.genCounts.push(generations[at + 2]!);
+      out.genLasts.push(generations[at + 3]!);
+    }
+    counts[GENERATIONS] = 0;
+  }
+
+  private takeEvents(frame: FrameMessage): void {
+    const { counts, frame: columns } = this.table.memory;
+    const { events } = columns;
+    const end = counts[EVENTS]! * EVENT_ITEMS;
+    for (let at = 0; at < end; at += EVENT_ITEMS) {
+      const sort = events[at]!;
+      if (sort === EVENT_SEAL)
+        this.seals.seal(
+          events[at + 1]!,
+          events[at + 2]!,
+          events[at + 3]!,
+          events[at + 4]!,
+          events[at + 5]!,
+          events[at + 6]!,
+          events[at + 7]!,
+        );
+      else if (sort === EVENT_LOSS) this.lose(frame, events[at + 1]!, events[at + 2]!, events[at + 3]!);
+      else {
+        const access = events[at + 1]!;
+        this.history.note(frame.accessHi[access]!, frame.accessLo[access]!, events[at + 2]!);
+      }
+    }
+    counts[EVENTS] = 0;
+  }
+
+  /** The transaction at `index` has made its executor the owner. */
+  private lose(frame: FrameMessage, access: number, index: number, before: number): void {
+    const losses = this.losses[before]!;
+    losses.hi.push(frame.accessHi[access]!);
+    losses.lo.push(frame.accessLo[access]!);
+    losses.versions.push(frame.firstSeq + index);
+    losses.owners.push(this.table.memory.frame.executors[index]!);
+    this.ownershipMoves++;
+  }
 }

@@ -1,124 +1,98 @@
 /**
- * Memory of the slot table: rows, then tags, in one piece. From 4 MiB on it is a WebAssembly memory, which the kernel
- * (assembly/index.ts) searches, and which begins at a page, so that a row of 64 bytes is one cache line (an ordinary large
- * buffer begins 16 bytes behind a page). A small one is an ordinary buffer, searched in TypeScript: a WebAssembly memory
- * reserves gigabytes of addresses, which takes some 50 µs, and all of a small table is in a cache anyway.
+ * Memory of the slot table: rows, tags, floors, the kernel's counts and the columns of the frame at hand, in one
+ * WebAssembly memory, in which the kernel (assembly/index.ts) searches and grants. It begins at a page, so that a row of 64
+ * bytes is one cache line (an ordinary large buffer begins 16 bytes behind a page).
  */
-import { compileKernel, instantiateKernel, type WasmMemory, type WasmModule, wasmApi } from "@velarium/wasm";
-import { INTERFACE } from "../assembly/interface.ts";
+import type { WasmMemory } from "@velarium/wasm";
+import { COUNT_WORDS, FLOORS } from "../assembly/interface.ts";
+import { FrameColumns } from "./frame-columns.ts";
+import { allocate, createKernel, PAGE_BYTES, type SchedulerKernel } from "./kernel.ts";
 
-const NAME = "slot table's kernel";
-const KERNEL = new URL("../build/kernel.wasm", import.meta.url);
-const PAGE_BYTES = 65_536;
-const KERNEL_FROM_BYTES = 4 << 20;
 const ROW_BYTES = 64;
-/** Ids that the kernel looks up in one call. */
-const SEARCH_IDS = 1024;
-/** Halves of ids, kinds, and rows with room for one more. */
-const SCRATCH_BYTES = 13 * SEARCH_IDS + 4;
+/** A frame of some thousand transfers; columns grow with larger ones. */
+const INITIAL_ROOM = { transactions: 1024, accesses: 8192 };
+const align = (offset: number): number => (offset + 63) & ~63;
 
-interface RowKernel {
-  interfaceNumber(): number;
-  findRows(
-    n: number,
-    hi: number,
-    lo: number,
-    kinds: number,
-    rows: number,
-    tags: number,
-    groupMask: number,
-    groupShift: number,
-  ): number;
-}
+export class RowMemory {
+  readonly kernel: SchedulerKernel;
+  f64!: Float64Array;
+  u32!: Uint32Array;
+  tags!: Uint8Array;
+  /** Everything that was ever known of a slot without a row is complete up to here; by group and low bits of idHi. */
+  floors!: Float64Array;
+  /** Words of assembly/interface.ts. */
+  counts!: Uint32Array;
+  frame!: FrameColumns;
+  private readonly memory: WasmMemory;
+  private readonly places: number;
+  private readonly tagCount: number;
+  private readonly groups: number;
+  private room = INITIAL_ROOM;
 
-let compiled: WasmModule | undefined;
-
-/** Throws KernelFileError of libs/wasm now when a table that may grow to so many places could not use the kernel later. */
-export function requireKernelFor(places: number): void {
-  if (places * ROW_BYTES < KERNEL_FROM_BYTES) return;
-  instantiate(new wasmApi.Memory({ initial: 1 }));
-}
-
-function instantiate(memory: WasmMemory): RowKernel {
-  compiled ??= compileKernel(NAME, KERNEL);
-  return instantiateKernel(NAME, compiled, { env: { memory } }, INTERFACE);
-}
-
-/** Looks up rows in a WebAssembly memory. */
-export class RowSearch {
-  private readonly hi: Uint32Array;
-  private readonly lo: Uint32Array;
-  private readonly kinds: Uint8Array;
-  private readonly rows: Int32Array;
-  private readonly tagsOffset: number;
-  private readonly kernel: RowKernel;
-
-  constructor(memory: WasmMemory, tagsOffset: number, offset: number) {
-    const { buffer } = memory;
-    this.hi = new Uint32Array(buffer, offset, SEARCH_IDS);
-    this.lo = new Uint32Array(buffer, offset + 4 * SEARCH_IDS, SEARCH_IDS);
-    this.kinds = new Uint8Array(buffer, offset + 8 * SEARCH_IDS, SEARCH_IDS);
-    this.rows = new Int32Array(buffer, offset + 9 * SEARCH_IDS, SEARCH_IDS);
-    this.tagsOffset = tagsOffset;
-    this.kernel = instantiate(memory);
+  /** Zeroed. Throws KernelFileError of libs/wasm. */
+  constructor(places: number, tagCount: number, groups: number) {
+    this.places = places;
+    this.tagCount = tagCount;
+    this.groups = groups;
+    this.memory = allocate(this.columnsOf(undefined).end);
+    this.kernel = createKernel(this.memory);
+    this.look();
+    this.kernel.countsAt(this.counts.byteOffset, this.floors.byteOffset, groups - 1);
   }
 
-  /** Of ids `from` to `to`: the row, -1 without one, into `rows`. Returns how many have none and need one by their kind. */
-  find(
-    hi: Uint32Array,
-    lo: Uint32Array,
-    kinds: Uint8Array,
-    from: number,
-    to: number,
-    rows: Int32Array,
-    groupMask: number,
-    groupShift: number,
-  ): number {
-    let missing = 0;
-    for (let at = from; at < to; at += SEARCH_IDS) {
-      const end = Math.min(to, at + SEARCH_IDS);
-      const n = end - at;
-      this.hi.set(hi.subarray(at, end));
-      this.lo.set(lo.subarray(at, end));
-      this.kinds.set(kinds.subarray(at, end));
-      missing += this.kernel.findRows(
-        n,
-        this.hi.byteOffset,
-        this.lo.byteOffset,
-        this.kinds.byteOffset,
-        this.rows.byteOffset,
-        this.tagsOffset,
-        groupMask,
-        groupShift,
-      );
-      rows.set(n === SEARCH_IDS ? this.rows : this.rows.subarray(0, n), at);
-    }
-    return missing;
+  /** Room for a frame; true when the views are others now. */
+  reserveFrame(transactions: number, accesses: number): boolean {
+    const { room } = this;
+    if (transactions <= room.transactions && accesses <= room.accesses) return false;
+    this.room = {
+      transactions: Math.max(room.transactions, 2 * transactions),
+      accesses: Math.max(room.accesses, 2 * accesses),
+    };
+    const more = this.columnsOf(undefined).end - this.memory.buffer.byteLength;
+    if (more > 0) this.memory.grow(Math.ceil(more / PAGE_BYTES));
+    this.look();
+    return true;
   }
-}
 
-export interface RowMemory {
-  readonly f64: Float64Array;
-  readonly u32: Uint32Array;
-  readonly tags: Uint8Array;
-  /** Undefined for a small table. */
-  readonly search: RowSearch | undefined;
-}
-
-/** Zeroed memory for `places` rows and `tags` tags. */
-export function allocateRows(places: number, tags: number): RowMemory {
-  const rowBytes = places * ROW_BYTES;
-  if (rowBytes < KERNEL_FROM_BYTES) {
-    const f64 = new Float64Array(rowBytes / 8);
-    return { f64, u32: new Uint32Array(f64.buffer), tags: new Uint8Array(tags), search: undefined };
+  private get tagsAt(): number {
+    return this.places * ROW_BYTES;
   }
-  const scratch = (rowBytes + tags + 63) & ~63;
-  const memory = new wasmApi.Memory({ initial: Math.ceil((scratch + SCRATCH_BYTES) / PAGE_BYTES) });
-  const { buffer } = memory;
-  return {
-    f64: new Float64Array(buffer, 0, rowBytes / 8),
-    u32: new Uint32Array(buffer, 0, rowBytes / 4),
-    tags: new Uint8Array(buffer, rowBytes, tags),
-    search: new RowSearch(memory, rowBytes, scratch),
-  };
+
+  private get floorsAt(): number {
+    return align(this.tagsAt + this.tagCount);
+  }
+
+  private get countsAt(): number {
+    return this.floorsAt + this.groups * FLOORS * 8;
+  }
+
+  private columnsOf(buffer: ArrayBuffer | undefined): FrameColumns {
+    return new FrameColumns(buffer, align(this.countsAt + COUNT_WORDS * 4), this.room);
+  }
+
+  /** Views of the memory as it is now. */
+  private look(): void {
+    const { buffer } = this.memory;
+    const bytes = this.places * ROW_BYTES;
+    this.f64 = new Float64Array(buffer, 0, bytes / 8);
+    this.u32 = new Uint32Array(buffer, 0, bytes / 4);
+    this.tags = new Uint8Array(buffer, this.tagsAt, this.tagCount);
+    this.floors = new Float64Array(buffer, this.floorsAt, this.groups * FLOORS);
+    this.counts = new Uint32Array(buffer, this.countsAt, COUNT_WORDS);
+    const frame = this.columnsOf(buffer);
+    this.frame = frame;
+    this.kernel.columnsAt(
+      frame.accessHi.byteOffset,
+      frame.accessKinds.byteOffset,
+      frame.rows.byteOffset,
+      frame.modes.byteOffset,
+      frame.versions.byteOffset,
+      frame.accessEnds.byteOffset,
+      frame.shapes.byteOffset,
+      frame.executors.byteOffset,
+      frame.feeGens.byteOffset,
+      frame.generations.byteOffset,
+      frame.events.byteOffset,
+    );
+  }
 }

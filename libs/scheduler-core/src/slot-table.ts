@@ -12,30 +12,33 @@
  * The table is split into groups of partitions, each with its own range of both arrays, its own count, sweep and floors, so
  * that groups can be computed apart.
  */
+import type { Message } from "@velarium/columns";
 import { AccessKind } from "@velarium/slots";
-import { ID_HI, ID_LO, META, ROW_SHIFT, TAG_LANES, TOUCHED } from "../assembly/interface.ts";
-import { allocateRows, type RowMemory, requireKernelFor } from "./row-memory.ts";
+import type { Frame } from "@velarium/wire";
+import {
+  COMPLETE_AT,
+  DEPTH,
+  FLOORS,
+  GEN_COUNT,
+  GEN_DEPTH,
+  GEN_LAST,
+  GEN_SEQ,
+  HEAT,
+  ID_HI,
+  ID_LO,
+  META,
+  NO_WRITER,
+  ROW_SHIFT,
+  TAG_LANES,
+  TOUCHED,
+  VERSION,
+} from "../assembly/interface.ts";
+import { RowMemory } from "./row-memory.ts";
 
-export { ID_HI, ID_LO, META, TOUCHED } from "../assembly/interface.ts";
+export { COMPLETE_AT, HEAT, ID_HI, ID_LO, META, NO_WRITER, TOUCHED, VERSION } from "../assembly/interface.ts";
 
 export const ROW_WORDS = 1 << ROW_SHIFT;
 
-/** f64 offsets in a row. */
-export const VERSION = 1;
-/** Seq whose completion makes the newest version known to be at its home shard; Infinity: only when its block is durable. */
-export const COMPLETE_AT = 2;
-/** First seq of the open delta generation, -1 when there is none. */
-export const GEN_SEQ = 3;
-export const GEN_LAST = 4;
-/** u32 offsets in a row. */
-export const GEN_COUNT = 10;
-/** Length of the longest dependency chain that ends in the newest version, and in the open generation. */
-export const DEPTH = 12;
-export const GEN_DEPTH = 13;
-/** How often a reader met a version still in flight. */
-export const HEAT = 14;
-
-export const NO_WRITER = 255;
 /** Rows of a group before it grows: at 0.6 a search looks at 1.75 tags if there is a row, at 3.6 if there is none. */
 const GROW_LOAD = 0.6;
 /** Rows of a group at its bound: some twelve tags, of one or two cache lines. */
@@ -47,9 +50,8 @@ const SWEEP_LOAD = 0.8;
  * time twice as much.
  */
 const INITIAL_ROWS = 1 << 18;
-const MIN_GROUP_ROWS = 16;
-/** Floors per group; an eviction raises one of them, so that other slots keep what executors have cached. */
-const FLOORS = 512;
+/** No fewer than tags that are compared at once. */
+const MIN_GROUP_ROWS = TAG_LANES;
 
 /** Never 0. The low bits of idHi are independent of idLo, which says the place. */
 export const tagOf = (hi: number): number => (hi & 0xfe) + 1;
@@ -64,6 +66,12 @@ export interface SlotTableOptions {
   readonly groups: number;
 }
 
+/** What the table has to know of a frame. */
+export type FrameAccesses = Pick<
+  Message<typeof Frame>,
+  "accessHi" | "accessLo" | "accessKinds" | "accessEnds" | "shapes"
+>;
+
 /** Row numbers are f64 offsets; they hold until the next `reserve`. */
 export class SlotTable {
   f64: Float64Array;
@@ -76,15 +84,14 @@ export class SlotTable {
   rows = 0;
   evictions = 0;
   growths = 0;
-  private memory: RowMemory;
+  /** Another one when the table has grown. */
+  memory: RowMemory;
   private readonly groups: number;
   private readonly maxShift: number;
   private readonly used: Int32Array;
   private readonly wanted: Int32Array;
   /** Of each group: where its sweep goes on. */
   private readonly hands: Int32Array;
-  /** Everything that was ever known of a slot without a row is complete up to here; by group and low bits of idHi. */
-  private readonly floors: Float64Array;
 
   constructor(options: SlotTableOptions) {
     const { groups, rows } = options;
@@ -94,16 +101,13 @@ export class SlotTable {
     this.groupMask = groups - 1;
     this.maxShift = shiftOf(rows);
     this.groupShift = Math.min(this.maxShift, shiftOf(INITIAL_ROWS));
-    // Not when it grows: a table that stops half-way through growing is of no use to anybody.
-    requireKernelFor(groups << this.maxShift);
-    this.memory = allocateRows(groups << this.groupShift, groups * this.tagSpan);
+    this.memory = new RowMemory(groups << this.groupShift, groups * this.tagSpan, groups);
     this.f64 = this.memory.f64;
     this.u32 = this.memory.u32;
     this.tags = this.memory.tags;
     this.used = new Int32Array(groups);
     this.wanted = new Int32Array(groups);
     this.hands = new Int32Array(groups);
-    this.floors = new Float64Array(groups * FLOORS);
   }
 
   groupOf(hi: number): number {
@@ -112,12 +116,12 @@ export class SlotTable {
 
   /** Version that a slot without a row is read at. */
   floorOf(hi: number): number {
-    return this.floors[this.groupOf(hi) * FLOORS + (hi & (FLOORS - 1))]!;
+    return this.memory.floors[this.groupOf(hi) * FLOORS + (hi & (FLOORS - 1))]!;
   }
 
   /** For a table without rows: everything through `seq` is complete. */
   startAt(seq: number): void {
-    this.floors.fill(seq);
+    this.memory.floors.fill(seq);
   }
 
   /** Tags of a group, those that stand twice included. */
@@ -125,48 +129,54 @@ export class SlotTable {
     return (1 << this.groupShift) + TAG_LANES;
   }
 
+  /** Lays transactions `from` to `to` of a frame before the kernel: accesses `firstAccess` to `lastAccess`. After `reserve`. */
+  lay(frame: FrameAccesses, from: number, to: number, firstAccess: number, lastAccess: number): void {
+    const { memory } = this;
+    if (memory.reserveFrame(to, lastAccess)) this.look();
+    const columns = memory.frame;
+    const some = firstAccess > 0 || lastAccess < frame.accessHi.length;
+    const part = <A extends Uint8Array | Uint32Array>(column: A): A =>
+      some ? (column.subarray(firstAccess, lastAccess) as A) : column;
+    columns.accessHi.set(part(frame.accessHi), firstAccess);
+    columns.accessLo.set(part(frame.accessLo), firstAccess);
+    columns.accessKinds.set(part(frame.accessKinds), firstAccess);
+    const before = Math.max(0, from - 1);
+    columns.accessEnds.set(frame.accessEnds.subarray(before, to), before);
+    columns.shapes.set(frame.shapes.subarray(from, to), from);
+  }
+
   /**
-   * Rows of ids `from` to `to`, into `rows` (-1: none, the slot was only read so far); those whose kind needs one get one.
-   * All of them are in the cache then: cache misses overlap, which they would not while grants are computed in between.
+   * Rows of accesses `from` to `to` of the frame that was laid out (-1: none, the slot was only read so far); those whose
+   * kind needs one get one. All of them are in the cache then: cache misses overlap, which they would not while grants are
+   * computed in between.
    */
-  ensureAll(
-    hi: Uint32Array,
-    lo: Uint32Array,
-    kinds: Uint8Array,
-    from: number,
-    to: number,
-    rows: Int32Array,
-  ): void {
-    const { search } = this.memory;
-    const missing = search
-      ? search.find(hi, lo, kinds, from, to, rows, this.groupMask, this.groupShift)
-      : this.findAll(hi, lo, kinds, from, to, rows);
+  ensureAll(from: number, to: number): void {
+    const { kernel, tags, frame } = this.memory;
+    const { accessHi, accessLo, accessKinds, rows } = frame;
+    const missing = kernel.findRows(
+      to - from,
+      accessHi.byteOffset + 4 * from,
+      accessLo.byteOffset + 4 * from,
+      accessKinds.byteOffset + from,
+      rows.byteOffset + 4 * from,
+      tags.byteOffset,
+      this.groupMask,
+      this.groupShift,
+    );
     if (missing === 0) return;
     const before = this.rows;
     for (let a = from; a < to; a++) {
       if (rows[a]! >= 0) continue;
-      if (needsRow(kinds[a]!)) rows[a] = this.ensure(hi[a]!, lo[a]!);
+      if (needsRow(accessKinds[a]!)) rows[a] = this.ensure(accessHi[a]!, accessLo[a]!);
       // It may be one of those just made.
-      else if (this.rows > before) rows[a] = this.find(hi[a]!, lo[a]!);
+      else if (this.rows > before) rows[a] = this.find(accessHi[a]!, accessLo[a]!);
     }
   }
 
-  /** What the kernel does for a large table. */
-  private findAll(
-    hi: Uint32Array,
-    lo: Uint32Array,
-    kinds: Uint8Array,
-    from: number,
-    to: number,
-    rows: Int32Array,
-  ): number {
-    let missing = 0;
-    for (let a = from; a < to; a++) {
-      const row = this.find(hi[a]!, lo[a]!);
-      rows[a] = row;
-      if (row < 0 && needsRow(kinds[a]!)) missing++;
-    }
-    return missing;
+  private look(): void {
+    this.f64 = this.memory.f64;
+    this.u32 = this.memory.u32;
+    this.tags = this.memory.tags;
   }
 
   /** Whether a row is the id's. */
@@ -288,7 +298,8 @@ export class SlotTable {
     if (hasGeneration && f64[row + GEN_LAST]! > durable) return;
     const floor = group * FLOORS + (u32[w + ID_HI]! & (FLOORS - 1));
     const known = hasGeneration ? f64[row + GEN_LAST]! : f64[row + VERSION]!;
-    if (known > this.floors[floor]!) this.floors[floor] = known;
+    const { floors } = this.memory;
+    if (known > floors[floor]!) floors[floor] = known;
     this.remove(group, hand);
     // Another row may stand here now.
     hands[group] = hand;
@@ -318,11 +329,11 @@ export class SlotTable {
   /** Twice the places in every group. */
   private grow(): void {
     const { tags: oldTags, u32: oldWords, groups, groupShift: oldShift, tagSpan: oldSpan } = this;
+    const { floors } = this.memory;
     this.groupShift++;
-    this.memory = allocateRows(groups << this.groupShift, groups * this.tagSpan);
-    this.f64 = this.memory.f64;
-    this.u32 = this.memory.u32;
-    this.tags = this.memory.tags;
+    this.memory = new RowMemory(groups << this.groupShift, groups * this.tagSpan, groups);
+    this.memory.floors.set(floors);
+    this.look();
     for (let group = 0; group < groups; group++) {
       const firstTag = group * oldSpan;
       const firstRow = group << oldShift;

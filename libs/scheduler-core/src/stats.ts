@@ -49,8 +49,8 @@ export function statsOf(
   dispatcher: Dispatcher,
   position: Position,
 ): SchedulerStats {
-  const { table, loop } = dispatcher;
-  const { parallelism, history } = loop;
+  const { table, grants } = dispatcher;
+  const { parallelism, history } = grants;
   return {
     ...position,
     counters: { ...counters },
@@ -58,8 +58,8 @@ export function statsOf(
       inFlight: fleet.inFlight[e]!,
       capacity: fleet.capacity[e]!,
     })),
-    grants: [...loop.grantCounts],
-    ownershipMoves: loop.ownershipMoves,
+    grants: [...grants.counts],
+    ownershipMoves: grants.ownershipMoves,
     slotRows: table.rows,
     slotEvictions: table.evictions,
     slotGrowths: table.growths,

@@ -5,6 +5,7 @@ import { decode } from "@velarium/columns";
 import { AccessKind } from "@velarium/slots";
 import { CloseBlock, GrantMode, Seals, Shape } from "@velarium/wire";
 import fc from "fast-check";
+import * as kernel from "../assembly/interface.ts";
 import {
   closeBytes,
   frameBytes,
@@ -262,6 +263,46 @@ describe("grants", () => {
     expect(stats.slotRows).toBeLessThanOrEqual(64);
     expect(stats.slotEvictions).toBeGreaterThan(300);
     expect(stats.slotGrowths).toBe(0);
+  });
+
+  it("takes transactions that are larger than the room for a frame, beside what is known of slots", () => {
+    const world = new World().start(2);
+    world.core.onFrames(openBytes(1, 1));
+    world.core.onFrames(frameBytes(1, 0, 1, [{ accesses: [{ slot: 7, kind: W }] }]));
+    const many = Array.from({ length: 20_000 }, (_, slot) => ({ slot, kind: slot % 3 === 0 ? R : W }));
+    world.core.onFrames(frameBytes(1, 1, 2, [{ accesses: [{ slot: 8, kind: W }] }, { accesses: many }]));
+    world.core.onFrames(frameBytes(1, 2, 4, [{ accesses: [{ slot: 19_999, kind: R }] }]));
+    const versions = new Map<number, number[]>();
+    for (const { message } of world.dispatches())
+      message.seqs.forEach((seq, i) => {
+        const from = i === 0 ? 0 : message.accessEnds[i - 1]!;
+        versions.set(seq, [...message.versions.subarray(from, message.accessEnds[i])]);
+      });
+    const expected = many.map((a) => (a.slot === 7 ? 1 : a.slot === 8 ? 2 : 0));
+    expect(versions.get(3)).toEqual(expected);
+    expect(versions.get(4)).toEqual([3]);
+    expect(world.core.stats().slotRows).toBe(1 + many.filter((a) => a.kind === W).length);
+  });
+
+  it("are named in the kernel as on the wire", () => {
+    expect(kernel).toMatchObject({
+      READ: R,
+      WRITE: W,
+      DELTA: D,
+      PREDICATE: P,
+      WIPE: AccessKind.X,
+      BLOCK_HASH: H,
+      SHAPE_BLOCK_OPEN: Shape.blockOpen,
+      SHAPE_BLOCK_CLOSE: Shape.blockClose,
+      MODE_FLOOR: GrantMode.floor,
+      MODE_WAIT: GrantMode.wait,
+      MODE_LOCAL: GrantMode.local,
+      MODE_DELTA_FLOOR: GrantMode.deltaFloor,
+      MODE_DELTA_WAIT: GrantMode.deltaWait,
+      MODE_CONTRIBUTE: GrantMode.contribute,
+      MODE_BLOCK_HASH: GrantMode.blockHash,
+      MODE_SETTLED: GrantMode.settled,
+    });
   });
 
   it("measures parallelism as transactions over the longest chain", () => {

@@ -1,4 +1,4 @@
-/** Rows of a table that the kernel searches against the search in TypeScript and a plain set of ids. */
+/** Rows of a table as the kernel finds them, against the search in TypeScript and a plain set of ids. */
 import { describe, expect, it } from "@jest/globals";
 import { AccessKind } from "@velarium/slots";
 import fc from "fast-check";
@@ -6,7 +6,6 @@ import { ID_HI, ID_LO, META, SlotTable, TOUCHED, VERSION } from "../src/slot-tab
 
 const { R, W, D, P, X, H } = AccessKind;
 const GROUPS = 2;
-/** 4 MiB of rows: the smallest table that stands in the kernel's memory. */
 const ROWS = 1 << 16;
 const PLACES = ROWS / GROUPS;
 
@@ -28,6 +27,26 @@ const batches = fc.array(
   }),
   { minLength: 1, maxLength: 12 },
 );
+/** Rows of accesses `from` to `to`, as one frame. */
+function rowsOf(
+  table: SlotTable,
+  accessHi: Uint32Array,
+  accessLo: Uint32Array,
+  accessKinds: Uint8Array,
+  from: number,
+  to: number,
+): Int32Array {
+  const frame = {
+    accessHi,
+    accessLo,
+    accessKinds,
+    accessEnds: Uint32Array.of(to),
+    shapes: new Uint8Array(1),
+  };
+  table.lay(frame, 0, 1, from, to);
+  table.ensureAll(from, to);
+  return table.memory.frame.rows.slice(from, to);
+}
 const nameOf = (hi: number, lo: number): string => `${hi}/${lo}`;
 const needsRow = (kind: number): boolean => kind === W || kind === D || kind === X;
 
@@ -36,7 +55,7 @@ describe("the slot table", () => {
     fc.assert(
       fc.property(batches, fc.boolean(), (run, isLarge) => {
         const table = new SlotTable({ rows: ROWS, groups: GROUPS });
-        // Half as large it is searched in TypeScript.
+        // Twice as large: fewer of them are in each other's way.
         if (isLarge) table.reserve(new Uint32Array(0), 0, 0, PLACES * 0.7, 0, 0);
         const present = new Set<string>();
         for (const { accesses, sweep } of run) {
@@ -57,13 +76,12 @@ describe("the slot table", () => {
             }
           } else table.reserve(hi, 0, n, 0, 0, 0);
           expect(table.rows).toBe(present.size);
-          const rows = new Int32Array(n).fill(-7);
           const expected = accesses.map((a) => {
             const name = nameOf(a.id.hi, a.id.lo);
             if (needsRow(a.kind)) present.add(name);
             return present.has(name);
           });
-          table.ensureAll(hi, lo, kinds, 0, n, rows);
+          const rows = rowsOf(table, hi, lo, kinds, 0, n);
           for (let a = 0; a < n; a++) {
             expect(rows[a]! >= 0).toBe(expected[a]);
             if (!expected[a]) continue;
@@ -79,7 +97,7 @@ describe("the slot table", () => {
     );
   });
 
-  it("keeps what rows say while it grows from a buffer into the kernel's memory and on", () => {
+  it("keeps what rows say while it grows with the columns of a frame beside them", () => {
     const table = new SlotTable({ rows: 1 << 18, groups: 8 });
     const n = 100_000;
     const mix = (x: number): number => {
@@ -90,14 +108,13 @@ describe("the slot table", () => {
     const hi = Uint32Array.from({ length: n }, (_, i) => mix(i));
     const lo = Uint32Array.from({ length: n }, (_, i) => mix(i ^ 0x5bd1e995));
     const kinds = new Uint8Array(n).fill(W);
-    const rows = new Int32Array(n);
     for (let from = 0; from < n; from += 1000) {
       table.reserve(hi, from, from + 1000, 0, 0, 0);
-      table.ensureAll(hi, lo, kinds, from, from + 1000, rows);
-      for (let a = from; a < from + 1000; a++) table.f64[rows[a]! + VERSION] = a;
+      const some = rowsOf(table, hi, lo, kinds, from, from + 1000);
+      for (let a = 0; a < 1000; a++) table.f64[some[a]! + VERSION] = from + a;
     }
-    // More than the kernel takes in one call.
-    table.ensureAll(hi, lo, kinds.fill(R), 0, n, rows);
+    // More than there was room for.
+    const rows = rowsOf(table, hi, lo, kinds.fill(R), 0, n);
     expect(Array.from(rows, (row) => table.f64[row + VERSION])).toEqual(
       Array.from({ length: n }, (_, a) => a),
     );

@@ -2,6 +2,8 @@
 
 export interface WasmMemory {
   readonly buffer: ArrayBuffer;
+  /** By pages of 64 KiB; `buffer` is another one then. Throws RangeError. */
+  grow(pages: number): number;
 }
 
 export interface WasmModule {

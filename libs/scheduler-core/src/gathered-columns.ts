@@ -1,10 +1,11 @@
-/** Body columns of some transactions of a frame, copied together; the buffers are used again for the next frame. */
+/** Columns of some transactions of a frame, copied together; the buffers are used again for the next frame. */
+import type { FrameColumns } from "./frame-columns.ts";
 import type { FrameMessage } from "./placed.ts";
 
 const SENDER_WORDS = 5;
 const KEY_BYTES = 56;
 
-export class GatheredBodies {
+export class GatheredColumns {
   private shapes = new Uint8Array(0);
   private gasLimits = new Float64Array(0);
   private senders = new Uint32Array(0);
@@ -15,10 +16,21 @@ export class GatheredBodies {
   private accessLo = new Uint32Array(0);
   private accessKinds = new Uint8Array(0);
   private keys = new Uint8Array(0);
+  /** Grants, as far as the last call has filled them. */
+  feeGens = new Float64Array(0);
+  modes = new Uint8Array(0);
+  versions = new Float64Array(0);
 
   /** `keyEnds[i]`: keys of the frame's transactions 0..i, in items. The columns are borrowed until the next call. */
-  gather(frame: FrameMessage, indexes: Uint32Array, count: number, keyEnds: Uint32Array) {
+  gather(
+    frame: FrameMessage,
+    granted: FrameColumns,
+    indexes: Uint32Array,
+    count: number,
+    keyEnds: Uint32Array,
+  ) {
     this.reserve(frame);
+    const { feeGens, modes, versions } = this;
     const { shapes, gasLimits, senders, rawEnds, raw, accessEnds, accessHi, accessLo, accessKinds, keys } =
       this;
     const { ends, blob } = frame.raw;
@@ -37,6 +49,7 @@ export class GatheredBodies {
       for (; ; last++) {
         shapes[k] = frame.shapes[last]!;
         gasLimits[k] = frame.gasLimits[last]!;
+        feeGens[k] = granted.feeGens[last]!;
         for (let w = 0, to = k * SENDER_WORDS, f = last * SENDER_WORDS; w < SENDER_WORDS; w++)
           senders[to + w] = senderWords[f + w]!;
         rawEnds[k] = ends[last]! + shift;
@@ -44,6 +57,8 @@ export class GatheredBodies {
           accessHi[at] = frame.accessHi[access]!;
           accessLo[at] = frame.accessLo[access]!;
           accessKinds[at] = frame.accessKinds[access]!;
+          modes[at] = granted.modes[access]!;
+          versions[at] = granted.versions[access]!;
         }
         accessEnds[k++] = at;
         if (k === count || indexes[k] !== last + 1) break;
@@ -78,12 +93,15 @@ export class GatheredBodies {
       this.senders = new Uint32Array(2 * n * SENDER_WORDS);
       this.rawEnds = new Uint32Array(2 * n);
       this.accessEnds = new Uint32Array(2 * n);
+      this.feeGens = new Float64Array(2 * n);
     }
     const accesses = frame.accessKinds.length;
     if (accesses > this.accessKinds.length) {
       this.accessHi = new Uint32Array(2 * accesses);
       this.accessLo = new Uint32Array(2 * accesses);
       this.accessKinds = new Uint8Array(2 * accesses);
+      this.modes = new Uint8Array(2 * accesses);
+      this.versions = new Float64Array(2 * accesses);
     }
     if (frame.raw.blob.length > this.raw.length) this.raw = new Uint8Array(2 * frame.raw.blob.length);
     if (frame.keys.length > this.keys.length) this.keys = new Uint8Array(2 * frame.keys.length);
