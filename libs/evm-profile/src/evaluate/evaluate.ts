@@ -1,12 +1,12 @@
 /**
  * The accesses of one transaction on the parent state, found by evaluating the functions of the codes that it runs:
- * no gas to the unit, no logs, no signatures, no trie of results. When the run fails on the parent state, it is made
+ * no logs, no refunds, no signatures, no trie of results. When the run fails on the parent state, it is made
  * again under the assumption that guards hold, and both sets are given: an earlier transaction of the same block may
  * make true what is not true yet.
  */
 import { type BlockContext, type ExecutableTransaction, gasDue, type StateView } from "@velarium/engine";
 import type { AccessKind } from "@velarium/slots";
-import { addressWord } from "./bytes.ts";
+import { addressWord, loadWord } from "./bytes.ts";
 import { CallRunner } from "./calls.ts";
 import type { CodePrograms } from "./code-programs.ts";
 import { FetchedState } from "./fetched-state.ts";
@@ -100,6 +100,10 @@ function evaluateOnce(
   authorize(world, context, transaction);
   const account = world.account(addressWord(to));
   if (!world.hasCode(account)) throw new UnknownAccess("profile");
+  warmUp(world, context, transaction);
+  // What the called account delegates to is warm already (EIP-7702).
+  const delegate = runner.delegateOf(account);
+  if (delegate !== undefined) world.warm(delegate);
   const result = runner.call({
     account,
     codeAccount: account,
@@ -121,6 +125,19 @@ function evaluateOnce(
   };
 }
 
+/** What is warm from the beginning (EIP-2929, 2930, 3651). */
+function warmUp(world: World, { rules, beneficiary }: BlockContext, tx: ExecutableTransaction): void {
+  world.warm(world.account(addressWord(tx.sender)));
+  if (tx.to !== undefined) world.warm(world.account(addressWord(tx.to)));
+  if (rules.shanghai) world.warm(world.account(addressWord(beneficiary)));
+  for (const { address, storageKeys } of tx.accessList ?? []) {
+    const account = world.account(addressWord(address));
+    world.warm(account);
+    account.listed ??= new Set();
+    for (const key of storageKeys) account.listed.add(loadWord(key, 0));
+  }
+}
+
 function buyGas(world: World, tx: ExecutableTransaction, price: bigint): void {
   const sender = world.account(addressWord(tx.sender));
   const balance = world.balanceOf(sender);
@@ -134,6 +151,7 @@ function authorize(world: World, context: BlockContext, tx: ExecutableTransactio
   for (const { chainId, address, nonce, authority } of tx.authorizations ?? []) {
     if (authority === undefined || (chainId !== 0n && chainId !== BigInt(context.rules.chainId))) continue;
     const account = world.account(addressWord(authority));
+    world.warm(account);
     const code = world.codeOf(account);
     if (code.length > 0 && !(code.length === 23 && code[0] === 0xef && code[1] === 1)) continue;
     if (world.nonceOf(account) !== nonce) continue;

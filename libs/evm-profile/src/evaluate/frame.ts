@@ -1,7 +1,9 @@
 /** Runs one frame of a program on concrete values. */
+import type { GasSchedule } from "@velarium/evm-opcodes";
 import { keccak256Into } from "@velarium/hash-kernel";
 import * as arithmetic from "./arithmetic.ts";
 import { ADDRESS_MASK, loadWord } from "./bytes.ts";
+import { accountGas, expand, expGas, pay, slotGas, storeGas, wordGas } from "./gas.ts";
 import { EMPTY_BYTES, type FrameMemory } from "./memory.ts";
 import { Op, type Program, type ProgramEdge, type ProgramEnd, STRIDE } from "./program.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -20,7 +22,7 @@ export interface Frame {
   readonly depth: number;
   readonly memory: FrameMemory;
   returned: Uint8Array;
-  /** About what is left: sections are exact, accesses priced flat, memory free. */
+  /** What is left; below zero, the frame fails. */
   gas: number;
 }
 
@@ -41,16 +43,12 @@ export interface Outside {
   readonly assumesSuccess: boolean;
   /** Carries out a call, creation or EXTCODECOPY on `operands`, top of the stack first; returns what is pushed. */
   boundary(frame: Frame, op: Boundary["op"], operands: readonly bigint[]): bigint;
-  selfDestruct(frame: Frame, beneficiary: bigint): void;
+  /** False when the frame cannot pay for it. */
+  selfDestruct(frame: Frame, beneficiary: bigint): boolean;
 }
 
 const FAILED: FrameResult = { ok: false, output: EMPTY_BYTES };
 const STOPPED: FrameResult = { ok: true, output: EMPTY_BYTES };
-/** Flat prices of accesses: what a cold one costs from Berlin on; before, the static gas is all. */
-const COLD_GAS = 2100;
-const WARM_GAS = 100;
-const STORE_GAS = 2900;
-
 const hash = new Uint8Array(32);
 const bit = (truth: boolean): bigint => (truth ? 1n : 0n);
 
@@ -60,7 +58,9 @@ export function runFrame(frame: Frame, outside: Outside): FrameResult {
   for (const [value, index] of program.immediates)
     values[value] = outside.surroundings.immediate(frame, index);
   try {
-    return runBlocks(frame, values, outside);
+    const result = runBlocks(frame, values, outside);
+    if (result === FAILED) frame.gas = 0;
+    return result;
   } finally {
     // Values of an earlier frame do no harm: each is defined before it is used.
     program.idle.push(values);
@@ -72,7 +72,6 @@ function runBlocks(frame: Frame, values: bigint[], outside: Outside): FrameResul
   for (let id = 0; ; ) {
     const block = blocks[id]!;
     if (!runInstructions(block.code, frame, values, outside)) return FAILED;
-    if (frame.gas < 0) return FAILED;
     const { end } = block;
     switch (end.kind) {
       case "jump":
@@ -94,6 +93,7 @@ function runBlocks(frame: Frame, values: bigint[], outside: Outside): FrameResul
         const operands: bigint[] = [];
         for (const operand of end.operands) operands.push(values[operand]!);
         const result = outside.boundary(frame, end.op, operands);
+        if (frame.gas < 0) return FAILED;
         id = follow(end.next, values);
         if (end.result >= 0) values[end.result] = result;
         break;
@@ -104,8 +104,7 @@ function runBlocks(frame: Frame, values: bigint[], outside: Outside): FrameResul
         return { ok: false, output: frame.memory.slice(values[end.offset]!, values[end.size]!) };
       case "selfdestruct":
         if (frame.isStatic) return FAILED;
-        outside.selfDestruct(frame, values[end.beneficiary]! & ADDRESS_MASK);
-        return STOPPED;
+        return outside.selfDestruct(frame, values[end.beneficiary]! & ADDRESS_MASK) ? STOPPED : FAILED;
       case "stop":
         return STOPPED;
       case "fail":
@@ -134,6 +133,7 @@ function follow(edge: ProgramEdge, values: bigint[]): number {
 function runInstructions(code: Int32Array, frame: Frame, values: bigint[], outside: Outside): boolean {
   const { memory, data } = frame;
   const { world, surroundings } = outside;
+  const { prices } = surroundings;
   outside.steps -= code.length / STRIDE + 1;
   if (outside.steps < 0) throw new UnknownAccess("steps");
   for (let at = 0; at < code.length; at += STRIDE) {
@@ -142,7 +142,13 @@ function runInstructions(code: Int32Array, frame: Frame, values: bigint[], outsi
     const b = values[code[at + 3]!]!;
     switch (code[at]) {
       case Op.section:
-        frame.gas -= code[at + 5]!;
+        if (!pay(frame, code[at + 5]!)) return false;
+        continue;
+      case Op.chargewords:
+        if (!pay(frame, wordGas(code[at + 5]!, a))) return false;
+        continue;
+      case Op.touch:
+        if (!expand(frame, prices, a, b)) return false;
         continue;
       case Op.add:
         values[result] = arithmetic.add(a, b);
@@ -220,6 +226,7 @@ function runInstructions(code: Int32Array, frame: Frame, values: bigint[], outsi
         values[result] = arithmetic.clz(a);
         continue;
       case Op.exp:
+        if (!pay(frame, expGas(prices, b))) return false;
         values[result] = arithmetic.exp(a, b);
         continue;
       case Op.mload:
@@ -246,21 +253,37 @@ function runInstructions(code: Int32Array, frame: Frame, values: bigint[], outsi
       case Op.calldatasize:
         values[result] = BigInt(data.length);
         continue;
-      case Op.calldatacopy:
-        memory.copy(a, data, b, values[code[at + 4]!]!);
+      case Op.calldatacopy: {
+        const size = values[code[at + 4]!]!;
+        if (!paysCopy(frame, prices, a, size)) return false;
+        memory.copy(a, data, b, size);
         continue;
-      case Op.codecopy:
-        memory.copy(a, frame.code, b, values[code[at + 4]!]!);
+      }
+      case Op.codecopy: {
+        const size = values[code[at + 4]!]!;
+        if (!paysCopy(frame, prices, a, size)) return false;
+        memory.copy(a, frame.code, b, size);
         continue;
+      }
       case Op.returndatacopy: {
         const size = values[code[at + 4]!]!;
         if (b + size > frame.returned.length) return false;
+        if (!paysCopy(frame, prices, a, size)) return false;
         memory.copy(a, frame.returned, b, size);
         continue;
       }
-      case Op.mcopy:
-        memory.move(a, b, values[code[at + 4]!]!);
+      case Op.mcopy: {
+        const size = values[code[at + 4]!]!;
+        if (!expand(frame, prices, b, size)) return false;
+        if (!paysCopy(frame, prices, a, size)) return false;
+        memory.move(a, b, size);
         continue;
+      }
+      case Op.log: {
+        if (frame.isStatic || !expand(frame, prices, a, b)) return false;
+        if (!pay(frame, prices.logTopic * code[at + 4]! + prices.logByte * Number(b))) return false;
+        continue;
+      }
       case Op.address:
         values[result] = frame.account.address;
         continue;
@@ -277,7 +300,7 @@ function runInstructions(code: Int32Array, frame: Frame, values: bigint[], outsi
         values[result] = BigInt(frame.returned.length);
         continue;
       case Op.gas:
-        values[result] = BigInt(Math.max(0, Math.trunc(frame.gas)));
+        values[result] = BigInt(frame.gas);
         continue;
       case Op.tload:
         values[result] = frame.account.transient.get(a) ?? 0n;
@@ -287,41 +310,40 @@ function runInstructions(code: Int32Array, frame: Frame, values: bigint[], outsi
         world.storeTransient(frame.account, a, b);
         continue;
       case Op.sload: {
-        charge(frame, outside, code[at + 5]!, frame.account.slots.has(a));
-        values[result] = world.load(frame.account, a);
+        const price = code[at + 5]! + slotGas(prices, world.isWarm(frame.account, a));
+        if (!pay(frame, price)) return false;
+        values[result] = world.load(frame.account, a).value;
         continue;
       }
-      case Op.sstore: {
-        if (frame.isStatic) return false;
-        charge(frame, outside, code[at + 5]!, frame.account.slots.has(a));
-        frame.gas -= frame.account.slots.get(a)?.value === b ? 0 : STORE_GAS;
-        world.store(frame.account, a, b);
+      case Op.sstore:
+        if (frame.isStatic || !store(frame, outside, a, b)) return false;
         continue;
-      }
       case Op.balance: {
         const account = world.account(a & ADDRESS_MASK);
-        charge(frame, outside, code[at + 5]!, account.balance !== undefined);
+        if (!pay(frame, code[at + 5]! + accountGas(prices, world.warm(account)))) return false;
         world.meet(account);
         values[result] = world.balanceOf(account);
         continue;
       }
       case Op.selfbalance:
+        if (!pay(frame, code[at + 5]!)) return false;
         values[result] = world.balanceOf(frame.account);
         continue;
       case Op.extcodesize: {
         const account = world.account(a & ADDRESS_MASK);
-        charge(frame, outside, code[at + 5]!, account.codeKind !== 0);
+        if (!pay(frame, code[at + 5]! + accountGas(prices, world.warm(account)))) return false;
         world.meet(account);
         values[result] = BigInt(world.codeOf(account).length);
         continue;
       }
       case Op.extcodehash: {
         const account = world.account(a & ADDRESS_MASK);
-        charge(frame, outside, code[at + 5]!, account.codeKind !== 0);
+        if (!pay(frame, code[at + 5]! + accountGas(prices, world.warm(account)))) return false;
         values[result] = codeHashOf(account, world);
         continue;
       }
       case Op.blockhash:
+        if (!pay(frame, code[at + 5]!)) return false;
         values[result] = surroundings.isRecent(a) ? world.blockHash(Number(a)) : 0n;
         continue;
       case Op.origin:
@@ -362,8 +384,20 @@ function runInstructions(code: Int32Array, frame: Frame, values: bigint[], outsi
   return true;
 }
 
-function charge(frame: Frame, outside: Outside, staticGas: number, warm: boolean): void {
-  frame.gas -= outside.surroundings.pricesCold ? staticGas + (warm ? WARM_GAS : COLD_GAS) : staticGas;
+/** Pays for a copy of `size` bytes to `to` in memory. */
+function paysCopy(frame: Frame, prices: GasSchedule, to: bigint, size: bigint): boolean {
+  return expand(frame, prices, to, size) && pay(frame, wordGas(prices.copyWord, size));
+}
+
+/** SSTORE; false when the frame cannot pay for it. */
+function store(frame: Frame, { world, surroundings }: Outside, key: bigint, value: bigint): boolean {
+  const { prices } = surroundings;
+  if (frame.gas <= prices.sstore.sentry) return false;
+  const cold = world.isWarm(frame.account, key) ? 0 : prices.coldSlot;
+  const slot = world.load(frame.account, key);
+  if (!pay(frame, cold + storeGas(prices, slot.original, slot.value, value))) return false;
+  world.store(slot, value);
+  return true;
 }
 
 function codeHashOf(account: Account, world: World): bigint {

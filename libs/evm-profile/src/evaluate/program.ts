@@ -8,15 +8,12 @@ import {
 } from "@velarium/evm-ir";
 import { doomedBlocks } from "./doomed.ts";
 
-/** Operations that decide nothing that can be seen in accesses: gas beyond the approximate, logs. */
-const SKIPPED: ReadonlySet<Operation> = new Set(["chargewords", "touch", "log"]);
-
 const OPERATION_NAMES = [
   "add", "sub", "mul", "div", "sdiv", "mod", "smod", "addmod", "mulmod", "signextend", "lt", "gt", "slt", "sgt", "eq",
   "iszero", "and", "or", "xor", "not", "byte", "shl", "shr", "sar", "clz", "address", "origin", "caller", "callvalue",
   "calldataload", "calldatasize", "codesize", "gasprice", "returndatasize", "coinbase", "timestamp", "number",
-  "prevrandao", "gaslimit", "chainid", "basefee", "blobhash", "blobbasefee", "section", "exp", "gas", "mload", "mstore",
-  "mstore8", "msize", "calldatacopy", "codecopy", "returndatacopy", "mcopy", "keccak", "tload", "tstore", "sload",
+  "prevrandao", "gaslimit", "chainid", "basefee", "blobhash", "blobbasefee", "section", "exp", "gas", "chargewords", "touch", "mload", "mstore",
+  "mstore8", "msize", "calldatacopy", "codecopy", "returndatacopy", "mcopy", "keccak", "log", "tload", "tstore", "sload",
   "sstore", "balance", "selfbalance", "extcodesize", "extcodehash", "blockhash",
 ] as const satisfies readonly Operation[]; // biome-ignore format: a table
 
@@ -25,7 +22,7 @@ export const Op = Object.fromEntries(OPERATION_NAMES.map((name, i) => [name, i])
   Record<(typeof OPERATION_NAMES)[number], number>
 >;
 
-/** Int32 per instruction: operation, result, three operands, gas. */
+/** Int32 per instruction: operation, result, three operands, gas. `log` has the number of its topics as third operand. */
 export const STRIDE = 6;
 
 export interface ProgramEdge {
@@ -95,8 +92,8 @@ export function programOf(fn: IrFunction): Program {
   const blocks = fn.blocks.map((block, id): ProgramBlock => {
     const code: number[] = [];
     for (const { op, result, args, gas } of block.instructions) {
-      if (SKIPPED.has(op)) continue;
-      code.push(Op[op as keyof typeof Op], result, args[0] ?? -1, args[1] ?? -1, args[2] ?? -1, gas);
+      const third = op === "log" ? args.length - 2 : (args[2] ?? -1);
+      code.push(Op[op as keyof typeof Op], result, args[0] ?? -1, args[1] ?? -1, third, gas);
     }
     return { code: Int32Array.from(code), end: endOf(fn, block.terminator, edgeOf), doomed: doomed[id]! };
   });

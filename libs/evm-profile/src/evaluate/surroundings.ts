@@ -1,5 +1,6 @@
 /** What code may observe of its transaction and block, as words. */
 import type { BlockContext, ExecutableTransaction } from "@velarium/engine";
+import { type GasSchedule, gasSchedule } from "@velarium/evm-opcodes";
 import { addressWord, loadWord } from "./bytes.ts";
 import type { Frame } from "./frame.ts";
 
@@ -7,8 +8,7 @@ const HASHES_BACK = 256n;
 
 export class Surroundings {
   readonly origin: bigint;
-  /** EIP-2929. */
-  readonly pricesCold: boolean;
+  readonly prices: GasSchedule;
   private readonly context: BlockContext;
   private readonly transaction: ExecutableTransaction;
   private readonly tables: (code: Uint8Array) => readonly bigint[];
@@ -20,7 +20,7 @@ export class Surroundings {
     tables: (code: Uint8Array) => readonly bigint[],
   ) {
     this.origin = addressWord(transaction.sender);
-    this.pricesCold = context.rules.eip2929;
+    this.prices = gasSchedule(context.rules.fork);
     this.context = context;
     this.transaction = transaction;
     this.tables = tables;

@@ -1,6 +1,7 @@
 /** State as one evaluation sees it: values of the parent state under what the transaction itself has written. */
 import type { BlockRules } from "@velarium/chain-rules";
 import type { StateView } from "@velarium/engine";
+import { precompilesOf } from "@velarium/precompiles";
 import { AccessKind, blockHashKey, CodeFlag, Domain, fieldKey, joinKinds, storageKey } from "@velarium/slots";
 import { addressBytes, loadWord, storeWord } from "./bytes.ts";
 import { EMPTY_BYTES } from "./memory.ts";
@@ -8,6 +9,7 @@ import { StateMiss, UnknownAccess } from "./unknown.ts";
 
 /** Slots that one evaluation may touch: what may be declared for a transaction. */
 const MAX_SLOTS = 8192;
+const HIGHEST_PRECOMPILE = 0x1ffn;
 
 interface Field {
   kind: AccessKind | 0;
@@ -18,6 +20,10 @@ export interface Slot {
   readonly key: Uint8Array;
   kind: AccessKind | 0;
   value: bigint;
+  /** Before the transaction. */
+  readonly original: bigint;
+  /** EIP-2929. */
+  warm: boolean;
 }
 
 export class Account {
@@ -36,6 +42,10 @@ export class Account {
   incarnation = 0;
   /** By this transaction: there is nothing in its storage. */
   created = false;
+  /** EIP-2929. */
+  warm = false;
+  /** Slots that the transaction's access list names: they are warm before they are read. */
+  listed: Set<bigint> | undefined;
 
   constructor(address: bigint) {
     this.address = address;
@@ -151,10 +161,24 @@ export class World {
     return !this.hasCode(account) && this.nonceOf(account) === 0n && this.balanceOf(account) === 0n;
   }
 
-  /** Before EIP-158 whatever names an account finds out first whether it exists. */
-  meet(account: Account): void {
-    if (this.rules.eip158 || this.hasCode(account)) return;
-    if ((account.flags & CodeFlag.exists) === 0 && this.nonceOf(account) === 0n) this.balanceOf(account);
+  /** Before EIP-158 whatever names an account finds out first whether it exists; later that is not asked. */
+  meet(account: Account): boolean {
+    if (this.rules.eip158 || this.hasCode(account) || (account.flags & CodeFlag.exists) !== 0) return true;
+    return this.nonceOf(account) > 0n || this.balanceOf(account) > 0n;
+  }
+
+  /** Whether the account is warm (EIP-2929). From now on it is, unless what happens now is taken back. */
+  warm(account: Account): boolean {
+    if (account.warm || this.isPrecompile(account.address)) return true;
+    account.warm = true;
+    this.undo.push(() => {
+      account.warm = false;
+    });
+    return false;
+  }
+
+  isPrecompile(address: bigint): boolean {
+    return address <= HIGHEST_PRECOMPILE && precompilesOf(this.rules).has(Number(address));
   }
 
   /** Before EIP-158 who is called, or left something, is there from then on, even if empty: the code word says so. */
@@ -175,19 +199,29 @@ export class World {
     const name = new Uint8Array(32);
     storeWord(name, 0, key);
     const full = storageKey(account.bytes, name, account.incarnation);
-    slot = account.created
-      ? { key: full, kind: 0, value: 0n }
-      : { key: full, kind: AccessKind.R, value: this.word(full) };
+    const value = account.created ? 0n : this.word(full);
+    const kind = account.created ? 0 : AccessKind.R;
+    slot = { key: full, kind, value, original: value, warm: account.listed?.has(key) === true };
     account.slots.set(key, slot);
     return slot;
   }
 
-  load(account: Account, key: bigint): bigint {
-    return this.slot(account, key).value;
+  isWarm(account: Account, key: bigint): boolean {
+    return account.slots.get(key)?.warm ?? account.listed?.has(key) === true;
   }
 
-  store(account: Account, key: bigint, value: bigint): void {
+  /** The slot, which is warm from now on, unless what happens now is taken back. */
+  load(account: Account, key: bigint): Slot {
     const slot = this.slot(account, key);
+    if (slot.warm) return slot;
+    slot.warm = true;
+    this.undo.push(() => {
+      slot.warm = false;
+    });
+    return slot;
+  }
+
+  store(slot: Slot, value: bigint): void {
     const before = slot.value;
     slot.kind = AccessKind.W;
     slot.value = value;
