@@ -32,6 +32,10 @@ export function durableRecord(shards: readonly WholeShard[], height: number): Bl
   return { ...record, header: sealHeader(record.header, stateRootAt(shards, height)), sealed: 1 };
 }
 
+/** A block's hash in hexadecimal. */
+export const blockHashOf = ({ header }: BlockRecord): string =>
+  Buffer.from(headerHash(header)).toString("hex");
+
 /** What a framer begins with above a height, but for its term. */
 export function framerStartAt(
   shards: readonly WholeShard[],

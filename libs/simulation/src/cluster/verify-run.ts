@@ -6,7 +6,7 @@ import { BlockExportWriter, encodeBlockRecord } from "@velarium/blocks";
 import { writeGenesis } from "@velarium/genesis";
 import { type VerifyReport, verifyExport } from "@velarium/verify";
 import { GENESIS } from "./scenario.ts";
-import type { WholeRun } from "./whole-cluster.ts";
+import type { WholeRun } from "./whole-run.ts";
 import { PARTITIONS } from "./whole-shard.ts";
 
 export async function verifyRun(run: WholeRun): Promise<VerifyReport> {

@@ -2,7 +2,14 @@
 import { decode, encode, schemaIdOf } from "@velarium/columns";
 import { type Genesis, genesisCodes, genesisSlots } from "@velarium/genesis";
 import { ShardCore } from "@velarium/shard-core";
-import { hashKeys, partitionOf, SLOT_KEY_BYTES, shardOfPartition, WORD_BYTES } from "@velarium/slots";
+import {
+  hashKey,
+  hashKeys,
+  partitionOf,
+  SLOT_KEY_BYTES,
+  shardOfPartition,
+  WORD_BYTES,
+} from "@velarium/slots";
 import { StateStore } from "@velarium/state-tree";
 import {
   CloseBlock,
@@ -222,4 +229,16 @@ function recordOf(closeSeq: number, stripe: Uint8Array): Uint8Array {
   new DataView(record.buffer).setFloat64(0, closeSeq, true);
   record.set(stripe, CLOSE_SEQ_BYTES);
   return record;
+}
+
+/** Committed values by key, from their home shards. */
+export function committedWords(shards: readonly WholeShard[], keys: Uint8Array, count: number): Uint8Array {
+  const out = new Uint8Array(count * WORD_BYTES);
+  for (let i = 0; i < count; i++) {
+    const key = keys.subarray(i * SLOT_KEY_BYTES, (i + 1) * SLOT_KEY_BYTES);
+    const home = shardOfPartition(partitionOf(hashKey(key), 0, PARTITIONS), shards.length);
+    const shard = shards[home]!;
+    out.set(shard.store.get(key.slice(), shard.durableHeight), i * WORD_BYTES);
+  }
+  return out;
 }
