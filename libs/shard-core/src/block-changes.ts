@@ -78,26 +78,27 @@ export function collectChanges(
   pass: ChangesPass,
 ): { changes: ChangedSlots; rows: Int32Array } {
   pass.count = 0;
-  const { versions, generations, contributions, liveVersions, liveGenerations, rows } = table;
+  const { liveVersions, liveGenerations, rows } = table;
+  const { u32 } = table.versions;
   for (let i = 0; i < liveVersions.length; i++) {
-    const node = liveVersions.nodes[i]!;
-    const seq = versions.f64[node]!;
+    const seq = liveVersions.seqs[i]!;
     if (seq > closeSeq) continue;
-    const w = node * V.words;
-    const e = pass.effectOf(table, versions.u32[w + V.row]!, versions.u32, w + V.key);
+    const node = liveVersions.nodes[i]!;
+    const e = pass.effectOf(table, u32[node + V.row]!, u32, node + V.key);
     if (pass.seqs[e]! >= seq) continue;
     pass.seqs[e] = seq;
-    copyWords(pass.values, e * VALUE_WORDS, versions.u32, w + V.value, VALUE_WORDS);
+    copyWords(pass.values, e * VALUE_WORDS, u32, node + V.value, VALUE_WORDS);
   }
+  const generations = table.generations.u32;
+  const contributions = table.contributions.u32;
   for (let i = 0; i < liveGenerations.length; i++) {
-    const gen = liveGenerations.nodes[i]!;
-    const genSeq = generations.f64[gen]!;
+    const genSeq = liveGenerations.seqs[i]!;
     if (genSeq > closeSeq) continue;
-    const row = generations.u32[gen * G.words + G.row]!;
-    for (let n = generations.u32[gen * G.words + G.head]! | 0; n >= 0; n = contributions.next[n]!) {
-      const c = n * C.words;
-      const e = pass.effectOf(table, row, contributions.u32, c + C.key);
-      if (genSeq > pass.seqs[e]!) addWord(pass.values, e * VALUE_WORDS, contributions.u32, c + C.amount);
+    const gen = liveGenerations.nodes[i]!;
+    const row = generations[gen + G.row]!;
+    for (let n = generations[gen + G.head]! | 0; n >= 0; n = contributions[n + C.next]! | 0) {
+      const e = pass.effectOf(table, row, contributions, n + C.key);
+      if (genSeq > pass.seqs[e]!) addWord(pass.values, e * VALUE_WORDS, contributions, n + C.amount);
     }
   }
   const { count } = pass;

@@ -27,9 +27,10 @@ import { type ChangedSlots, ChangesPass, collectChanges } from "./block-changes.
 import { ClosingBlocks } from "./closing-blocks.ts";
 import { CODE_PREFIX_BYTES, CodeTable, type NewCode } from "./code-table.ts";
 import { ShardError } from "./error.ts";
+import { DERIVED } from "./live-nodes.ts";
 import { NO_PEER, ParkedReads, type ReadRequest } from "./parked-reads.ts";
 import { R } from "./slot-rows.ts";
-import { C, G, SlotTable, V } from "./slot-table.ts";
+import { APPROACHED, C, G, SlotTable, V } from "./slot-table.ts";
 
 export interface ShardCoreOptions {
   readonly state: CommittedState;
@@ -159,6 +160,7 @@ export class ShardCore {
     this.totals.reads += tokens.length;
     let generation = 0;
     for (let i = 0; i < tokens.length; i++) {
+      if (i % APPROACHED === 0) table.approach(hi, lo, i, Math.min(i + APPROACHED, tokens.length));
       const mode = modes[i]!;
       request.token = tokens[i]!;
       request.mode = mode;
@@ -212,6 +214,7 @@ export class ShardCore {
     const keys = wordsOf(message.keys);
     const values = wordsOf(message.values);
     for (let i = 0; i < seqs.length; i++) {
+      if (i % APPROACHED === 0) table.approach(hi, lo, i, Math.min(i + APPROACHED, seqs.length));
       const seq = seqs[i]!;
       if (seq <= committedSeq) {
         this.totals.repeated++;
@@ -312,7 +315,7 @@ export class ShardCore {
     }
     if (read.peer === NO_PEER) return true;
     const node = row < 0 ? -1 : table.newest(row, bound, read.key, read.keyAt);
-    if (node >= 0) this.reply(read, table.versions.u32, node * V.words + V.value);
+    if (node >= 0) this.reply(read, table.versions.u32, node + V.value);
     else this.replyCommitted(read);
     return true;
   }
@@ -339,9 +342,9 @@ export class ShardCore {
         `generation ${read.genSeq} has ${count} contributions, ${read.genCount} were granted`,
       );
     const gen = table.generation(row, read.genSeq);
-    const head = gen < 0 ? -1 : table.generations.u32[gen * G.words + G.head]! | 0;
-    for (let n = head; n >= 0; n = table.contributions.next[n]!)
-      this.foldKey(row, read, table.contributions.u32, n * C.words + C.key);
+    const { u32 } = table.contributions;
+    const head = gen < 0 ? -1 : table.generations.u32[gen + G.head]! | 0;
+    for (let n = head; n >= 0; n = u32[n + C.next]! | 0) this.foldKey(row, read, u32, n + C.key);
     if (read.peer !== NO_PEER) this.foldKey(row, read, read.key, read.keyAt);
     return true;
   }
@@ -349,7 +352,7 @@ export class ShardCore {
   private foldKey(row: number, read: ReadRequest, key: Uint32Array, keyAt: number): void {
     const { table, sum } = this;
     const base = table.newest(row, read.genLast, key, keyAt);
-    if (base >= 0 && table.versions.f64[base] === read.genLast) return;
+    if (base >= 0 && table.versions.f64[base >> 1] === read.genLast) return;
     this.loadBase(base, key, keyAt);
     const gen = table.generation(row, read.genSeq);
     if (gen >= 0) table.addSum(gen, key, keyAt, sum, 0);
@@ -357,7 +360,7 @@ export class ShardCore {
   }
 
   private loadBase(node: number, key: Uint32Array, keyAt: number): void {
-    if (node >= 0) copyWords(this.sum, 0, this.table.versions.u32, node * V.words + V.value, VALUE_WORDS);
+    if (node >= 0) copyWords(this.sum, 0, this.table.versions.u32, node + V.value, VALUE_WORDS);
     else copyWords(this.sum, 0, this.committedReads.get(key, keyAt), 0, VALUE_WORDS);
   }
 
@@ -370,10 +373,14 @@ export class ShardCore {
       return true;
     }
     const base = table.newest(row, read.version, read.key, read.keyAt);
-    const from = base < 0 ? this.committedSeq : table.versions.f64[base]!;
+    const from = base < 0 ? this.committedSeq : table.versions.f64[base >> 1]!;
     this.loadBase(base, read.key, read.keyAt);
-    for (let gen = table.rows.words[row + R.generations]!; gen >= 0; gen = generations.next[gen]!) {
-      const genSeq = generations.f64[gen]!;
+    for (
+      let gen = table.rows.words[row + R.generations]!;
+      gen >= 0;
+      gen = generations.u32[gen + G.next]! | 0
+    ) {
+      const genSeq = generations.f64[gen >> 1]!;
       if (genSeq > from && genSeq <= read.version) table.addSum(gen, read.key, read.keyAt, sum, 0);
     }
     this.reply(read, sum, 0);
@@ -411,7 +418,7 @@ export class ShardCore {
           node = parked.unlink(row, before, node);
         } else {
           before = node;
-          node = parked.arena.next[node]!;
+          node = parked.after(node);
         }
       }
     }
@@ -438,22 +445,18 @@ export class ShardCore {
     const { number, firstSeq, closeSeq, versionCounts, deltaCounts } = message;
     this.lastClosed = number;
     this.closing.add(number, firstSeq, closeSeq, versionCounts, deltaCounts);
-    const { table } = this;
-    const { liveVersions, liveGenerations, versions, generations, rows } = table;
+    const { liveVersions, liveGenerations, generations } = this.table;
     for (let i = 0; i < liveVersions.length; i++) {
-      const node = liveVersions.nodes[i]!;
-      const seq = versions.f64[node]!;
-      const w = node * V.words;
-      if (seq < firstSeq || seq > closeSeq || versions.u32[w + V.derived] === 1) continue;
-      this.closing.countVersion(seq, partitionOfId(rows.words[versions.u32[w + V.row]! + R.hi]!));
+      const seq = liveVersions.seqs[i]!;
+      const partition = liveVersions.partitions[i]!;
+      if (seq < firstSeq || seq > closeSeq || partition === DERIVED) continue;
+      this.closing.countVersion(seq, partition);
     }
     for (let i = 0; i < liveGenerations.length; i++) {
-      const gen = liveGenerations.nodes[i]!;
-      const genSeq = generations.f64[gen]!;
+      const genSeq = liveGenerations.seqs[i]!;
       if (genSeq < firstSeq || genSeq > closeSeq) continue;
-      const g = gen * G.words;
-      const partition = partitionOfId(rows.words[generations.u32[g + G.row]! + R.hi]!);
-      this.closing.countDeltas(genSeq, partition, generations.u32[g + G.count]!);
+      const gen = liveGenerations.nodes[i]!;
+      this.closing.countDeltas(genSeq, liveGenerations.partitions[i]!, generations.u32[gen + G.count]!);
     }
   }
 
@@ -511,9 +514,11 @@ export class ShardCore {
     this.committedSeq = block.closeSeq;
     this.tellWrittenCodes(before);
     this.totals.blocks++;
-    dropUpTo(table.liveVersions, table.versions.f64, block.closeSeq);
-    dropUpTo(table.liveGenerations, table.generations.f64, block.closeSeq);
+    table.liveVersions.dropUpTo(block.closeSeq);
+    table.liveGenerations.dropUpTo(block.closeSeq);
     for (let i = 0; i < block.rows.length; i++) {
+      if (i % APPROACHED === 0)
+        table.approachRows(block.rows, i, Math.min(i + APPROACHED, block.rows.length));
       const row = block.rows[i]!;
       table.cut(row, block.closeSeq);
       if (table.rows.words[row + R.parked]! >= 0) this.wake(row);
@@ -521,15 +526,6 @@ export class ShardCore {
     }
     this.flush();
   }
-}
-
-function dropUpTo(list: { nodes: Int32Array; length: number }, seqs: Float64Array, closeSeq: number): void {
-  let kept = 0;
-  for (let i = 0; i < list.length; i++) {
-    const node = list.nodes[i]!;
-    if (seqs[node]! > closeSeq) list.nodes[kept++] = node;
-  }
-  list.length = kept;
 }
 
 const NO_HASHES = new Uint32Array(0);

@@ -1,70 +1,72 @@
 /**
- * Arena of list nodes with a free list: `doubles` f64 fields, `words` 32-bit fields each, and one link. Field k of
- * node n is `f64[n * doubles + k]` and `u32[n * words + k]`. Arrays move when the arena grows: do not keep them.
+ * Arena of list nodes. All fields of a node stand side by side in some number of 32-bit words, by which it is aligned, so that
+ * it fills as few cache lines as it can; a node is named by its first word. Free nodes are on a stack of their own: to take
+ * one need not wait for its memory. The arrays are others when the arena has grown: do not keep them.
  */
+import { alignedBuffer } from "@velarium/columns";
 import { ShardError } from "./error.ts";
 
+const INITIAL_NODES = 1024;
+
 export class NodeArena {
-  f64: Float64Array;
   u32: Uint32Array;
-  next: Int32Array;
+  /** The same memory: a number that begins at word w is `f64[w >> 1]`. */
+  f64: Float64Array;
   used = 0;
-  private readonly doubles: number;
   private readonly words: number;
   private readonly limit: number;
   private readonly name: string;
-  private free = -1;
+  private free: Int32Array;
+  private freeCount = 0;
   private top = 0;
 
-  constructor(name: string, doubles: number, words: number, limit: number) {
+  /** Nodes of `words` words each, a power of two; at most `limit`. */
+  constructor(name: string, words: number, limit: number) {
     this.name = name;
-    this.doubles = doubles;
     this.words = words;
     this.limit = limit;
-    const nodes = Math.min(1024, limit);
-    this.f64 = new Float64Array(nodes * doubles);
-    this.u32 = new Uint32Array(nodes * words);
-    this.next = new Int32Array(nodes);
+    const nodes = Math.min(INITIAL_NODES, limit);
+    const buffer = alignedBuffer(nodes * words * 4);
+    this.u32 = new Uint32Array(buffer, 0, nodes * words);
+    this.f64 = new Float64Array(buffer, 0, (nodes * words) >> 1);
+    this.free = new Int32Array(nodes);
   }
 
   /** A node with whatever was in it before. Throws ShardError `overloaded` at the limit. */
   take(): number {
     this.used++;
-    const recycled = this.free;
-    if (recycled >= 0) {
-      this.free = this.next[recycled]!;
-      return recycled;
-    }
-    if (this.top === this.next.length) this.grow();
-    return this.top++;
+    if (this.freeCount > 0) return this.free[--this.freeCount]!;
+    if (this.top === this.u32.length) this.grow();
+    const node = this.top;
+    this.top += this.words;
+    return node;
   }
 
   release(node: number): void {
-    this.next[node] = this.free;
-    this.free = node;
+    this.free[this.freeCount++] = node;
     this.used--;
   }
 
   clear(): void {
-    this.free = -1;
+    this.freeCount = 0;
     this.top = 0;
     this.used = 0;
   }
 
   private grow(): void {
-    const nodes = Math.min(this.limit, this.next.length * 2);
-    if (nodes === this.next.length) {
+    const before = this.free.length;
+    const nodes = Math.min(this.limit, before * 2);
+    if (nodes === before) {
       this.used--;
       throw new ShardError("overloaded", `more than ${this.limit} ${this.name}`);
     }
-    const f64 = new Float64Array(nodes * this.doubles);
-    f64.set(this.f64);
-    const u32 = new Uint32Array(nodes * this.words);
+    const words = nodes * this.words;
+    const buffer = alignedBuffer(words * 4);
+    const u32 = new Uint32Array(buffer, 0, words);
     u32.set(this.u32);
-    const next = new Int32Array(nodes);
-    next.set(this.next);
-    this.f64 = f64;
     this.u32 = u32;
-    this.next = next;
+    this.f64 = new Float64Array(buffer, 0, words >> 1);
+    // Nobody is free when it grows.
+    this.free = new Int32Array(nodes);
   }
 }

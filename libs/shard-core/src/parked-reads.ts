@@ -4,19 +4,19 @@ import { copyWords, KEY_WORDS } from "@velarium/slots";
 import { NodeArena } from "./node-arena.ts";
 import { R, type SlotRows } from "./slot-rows.ts";
 
-/** Node: f64 version, genSeq, genLast; words row, peer, token, mode, genCount, key. */
+/** Words of a node: version, genSeq, genLast (f64), the next node of the row, row, peer, token, mode, genCount, key. */
 export const P = {
-  doubles: 3,
   version: 0,
-  genSeq: 1,
-  genLast: 2,
-  row: 0,
-  peer: 1,
-  token: 2,
-  mode: 3,
-  genCount: 4,
-  key: 5,
-  words: 19,
+  genSeq: 2,
+  genLast: 4,
+  next: 6,
+  row: 7,
+  peer: 8,
+  token: 9,
+  mode: 10,
+  genCount: 11,
+  key: 12,
+  words: 32,
 } as const;
 
 /** Peer of a seal: nobody is told. */
@@ -40,51 +40,53 @@ export class ParkedReads {
 
   constructor(rows: SlotRows, limit: number) {
     this.rows = rows;
-    this.arena = new NodeArena("parked reads", P.doubles, P.words, limit);
+    this.arena = new NodeArena("parked reads", P.words, limit);
   }
 
   park(row: number, read: ReadRequest): void {
     const { arena, rows } = this;
     const node = arena.take();
-    const d = node * P.doubles;
-    arena.f64[d + P.version] = read.version;
-    arena.f64[d + P.genSeq] = read.genSeq;
-    arena.f64[d + P.genLast] = read.genLast;
-    const w = node * P.words;
-    arena.u32[w + P.row] = row;
-    arena.u32[w + P.peer] = read.peer;
-    arena.u32[w + P.token] = read.token;
-    arena.u32[w + P.mode] = read.mode;
-    arena.u32[w + P.genCount] = read.genCount;
-    copyWords(arena.u32, w + P.key, read.key, read.keyAt, KEY_WORDS);
-    arena.next[node] = -1;
+    const { u32, f64 } = arena;
+    f64[(node + P.version) >> 1] = read.version;
+    f64[(node + P.genSeq) >> 1] = read.genSeq;
+    f64[(node + P.genLast) >> 1] = read.genLast;
+    u32[node + P.next] = 0xffffffff;
+    u32[node + P.row] = row;
+    u32[node + P.peer] = read.peer;
+    u32[node + P.token] = read.token;
+    u32[node + P.mode] = read.mode;
+    u32[node + P.genCount] = read.genCount;
+    copyWords(u32, node + P.key, read.key, read.keyAt, KEY_WORDS);
     if (rows.words[row + R.parked]! < 0) rows.words[row + R.parked] = node;
-    else arena.next[rows.words[row + R.parkedTail]!] = node;
+    else u32[rows.words[row + R.parkedTail]! + P.next] = node;
     rows.words[row + R.parkedTail] = node;
   }
 
   /** Loads a node into `read`; the key is copied, because the arena may move. */
   load(node: number, read: ReadRequest): void {
-    const { arena } = this;
-    const d = node * P.doubles;
-    read.version = arena.f64[d + P.version]!;
-    read.genSeq = arena.f64[d + P.genSeq]!;
-    read.genLast = arena.f64[d + P.genLast]!;
-    const w = node * P.words;
-    read.peer = arena.u32[w + P.peer]!;
-    read.token = arena.u32[w + P.token]!;
-    read.mode = arena.u32[w + P.mode]!;
-    read.genCount = arena.u32[w + P.genCount]!;
-    copyWords(read.key, 0, arena.u32, w + P.key, KEY_WORDS);
+    const { u32, f64 } = this.arena;
+    read.version = f64[(node + P.version) >> 1]!;
+    read.genSeq = f64[(node + P.genSeq) >> 1]!;
+    read.genLast = f64[(node + P.genLast) >> 1]!;
+    read.peer = u32[node + P.peer]!;
+    read.token = u32[node + P.token]!;
+    read.mode = u32[node + P.mode]!;
+    read.genCount = u32[node + P.genCount]!;
+    copyWords(read.key, 0, u32, node + P.key, KEY_WORDS);
     read.keyAt = 0;
+  }
+
+  /** The node after one in its row; −1: none. */
+  after(node: number): number {
+    return this.arena.u32[node + P.next]! | 0;
   }
 
   /** Takes `node`, which follows `before` (-1: it is the first), out of the row; returns the one after. */
   unlink(row: number, before: number, node: number): number {
     const { arena, rows } = this;
-    const next = arena.next[node]!;
+    const next = this.after(node);
     if (before < 0) rows.words[row + R.parked] = next;
-    else arena.next[before] = next;
+    else arena.u32[before + P.next] = next;
     if (rows.words[row + R.parkedTail] === node) rows.words[row + R.parkedTail] = before;
     arena.release(node);
     return next;

@@ -33,6 +33,8 @@ export class SlotRows {
   size = 0;
   private buckets = new Int32Array(INITIAL_ROWS * 2).fill(-1);
   private free = -1;
+  /** Keeps the loads of `approach` from being left out. */
+  protected touched = 0;
   /** End of the rows that were ever used. */
   private top = 0;
 
@@ -43,6 +45,32 @@ export class SlotRows {
     let row = this.buckets[this.bucketOf(high, low)]!;
     while (row >= 0 && (words[row + R.lo] !== low || words[row + R.hi] !== high)) row = words[row + R.next]!;
     return row;
+  }
+
+  /**
+   * Brings rows that are about to be looked for near the processor, first all buckets, then the rows they name; `first`
+   * then has those rows, -1 without one.
+   */
+  approach(hi: Uint32Array, lo: Uint32Array, from: number, to: number, first: Int32Array): void {
+    const { words, buckets } = this;
+    for (let i = from; i < to; i++) first[i - from] = buckets[this.bucketOf(hi[i]! | 0, lo[i]! | 0)]!;
+    let touched = 0;
+    for (let i = 0; i < to - from; i++) {
+      const row = first[i]!;
+      if (row >= 0) touched ^= words[row]!;
+    }
+    this.touched = touched;
+  }
+
+  /** Likewise the buckets of rows that are known; the result has no meaning. */
+  approachBuckets(known: Int32Array, from: number, to: number): number {
+    const { words, buckets } = this;
+    let touched = 0;
+    for (let i = from; i < to; i++) {
+      const row = known[i]!;
+      touched ^= buckets[this.bucketOf(words[row + R.hi]!, words[row + R.lo]!)]!;
+    }
+    return touched;
   }
 
   private bucketOf(hi: number, lo: number): number {

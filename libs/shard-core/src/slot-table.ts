@@ -3,43 +3,39 @@
  * docs/protocol.md, "Values at the shard", stand here; who asked and who is told stands in core.ts.
  */
 
-import { addWord, copyWords, KEY_WORDS, sameKey, VALUE_WORDS } from "@velarium/slots";
+import { addWord, copyWords, KEY_WORDS, partitionOfId, sameKey, VALUE_WORDS } from "@velarium/slots";
+import { DERIVED, LiveNodes } from "./live-nodes.ts";
 import { NodeArena } from "./node-arena.ts";
 import { R, SlotRows } from "./slot-rows.ts";
 
-/** Version node: f64 seq; words row, 1 if derived from a generation, key, value. */
-export const V = { row: 0, derived: 1, key: 2, value: 16, words: 24 } as const;
-/** Generation node: f64 first seq; words row, contributions so far, head of the contributions. */
-export const G = { row: 0, count: 1, head: 2, words: 3 } as const;
-/** Contribution node, one per generation, executor and key: words executor, cumulative count, key, cumulative amount. */
-export const C = { executor: 0, count: 1, key: 2, amount: 16, words: 24 } as const;
+/** Words of a version: its seq (f64), the next older one of the row, the row, key, value. Two cache lines. */
+export const V = { seq: 0, next: 2, row: 3, key: 4, value: 18, words: 32 } as const;
+/** Words of a generation: its first seq (f64), the next older one, the row, contributions so far, the newest of them. */
+export const G = { seq: 0, next: 2, row: 3, count: 4, head: 5, words: 8 } as const;
+/** Words of contributions of one executor to one key of a generation: the next ones, executor, cumulative count, key, cumulative amount. */
+export const C = { next: 0, executor: 1, count: 2, key: 3, amount: 17, words: 32 } as const;
 
-/** Growable list of node numbers. */
-export class NodeList {
-  nodes = new Int32Array(1024);
-  length = 0;
-  push(node: number): void {
-    if (this.length === this.nodes.length) {
-      const grown = new Int32Array(this.length * 2);
-      grown.set(this.nodes);
-      this.nodes = grown;
-    }
-    this.nodes[this.length++] = node;
-  }
-}
+/** Of a version, where its second cache line begins. */
+const SECOND_LINE = 16;
+/** Rows brought near at once: with versions, 40 kB. */
+export const APPROACHED = 256;
 
 export class SlotTable {
   readonly rows = new SlotRows();
   readonly versions: NodeArena;
   readonly generations: NodeArena;
   readonly contributions: NodeArena;
-  readonly liveVersions = new NodeList();
-  readonly liveGenerations = new NodeList();
+  readonly liveVersions = new LiveNodes();
+  readonly liveGenerations = new LiveNodes();
+  /** Of the rows approached last. */
+  private readonly heads = new Int32Array(APPROACHED);
+  /** Keeps the loads of `approach` from being left out. */
+  protected touched = 0;
 
   constructor(maxVersions: number) {
-    this.versions = new NodeArena("versions", 1, V.words, maxVersions);
-    this.generations = new NodeArena("delta generations", 1, G.words, maxVersions);
-    this.contributions = new NodeArena("delta contributions", 0, C.words, maxVersions);
+    this.versions = new NodeArena("versions", V.words, maxVersions);
+    this.generations = new NodeArena("delta generations", G.words, maxVersions);
+    this.contributions = new NodeArena("delta contributions", C.words, maxVersions);
   }
 
   clear(): void {
@@ -47,8 +43,49 @@ export class SlotTable {
     this.versions.clear();
     this.generations.clear();
     this.contributions.clear();
-    this.liveVersions.length = 0;
-    this.liveGenerations.length = 0;
+    this.liveVersions.clear();
+    this.liveGenerations.clear();
+  }
+
+  /**
+   * Brings rows `from` to `to`, which are about to be looked for, near the processor, with the newest version of each: loads
+   * that do not depend on each other are waited for together.
+   */
+  approach(hi: Uint32Array, lo: Uint32Array, from: number, to: number): void {
+    const { rows, heads } = this;
+    rows.approach(hi, lo, from, to, heads);
+    const { words } = rows;
+    const count = to - from;
+    for (let i = 0; i < count; i++) {
+      const row = heads[i]!;
+      heads[i] = row < 0 ? -1 : words[row + R.versions]!;
+    }
+    this.approachVersions(heads, 0, count);
+  }
+
+  /** Likewise rows that are known, with what leads to them and the beginning of their newest versions. */
+  approachRows(known: Int32Array, from: number, to: number): void {
+    const { heads, rows } = this;
+    const { words } = rows;
+    const { u32 } = this.versions;
+    for (let i = from; i < to; i++) heads[i - from] = words[known[i]! + R.versions]!;
+    let touched = rows.approachBuckets(known, from, to);
+    for (let i = 0; i < to - from; i++) {
+      const node = heads[i]!;
+      if (node >= 0) touched ^= u32[node]!;
+    }
+    this.touched = touched;
+  }
+
+  /** Likewise versions, -1 for none. */
+  approachVersions(nodes: Int32Array, from: number, to: number): void {
+    const { u32 } = this.versions;
+    let touched = 0;
+    for (let i = from; i < to; i++) {
+      const node = nodes[i]!;
+      if (node >= 0) touched ^= u32[node]! ^ u32[node + SECOND_LINE]!;
+    }
+    this.touched = touched;
   }
 
   /** Inserts a version; -1 when it is there already. */
@@ -64,55 +101,57 @@ export class SlotTable {
     const { versions, rows } = this;
     let before = -1;
     let after = rows.words[row + R.versions]!;
-    while (after >= 0 && versions.f64[after]! > seq) {
+    while (after >= 0 && versions.f64[after >> 1]! > seq) {
       before = after;
-      after = versions.next[after]!;
+      after = versions.u32[after + V.next]! | 0;
     }
-    for (let same = after; same >= 0 && versions.f64[same] === seq; same = versions.next[same]!)
-      if (sameKey(versions.u32, same * V.words + V.key, key, keyAt)) return -1;
+    for (
+      let same = after;
+      same >= 0 && versions.f64[same >> 1] === seq;
+      same = versions.u32[same + V.next]! | 0
+    )
+      if (sameKey(versions.u32, same + V.key, key, keyAt)) return -1;
     const node = versions.take();
     const { u32 } = versions;
-    const w = node * V.words;
-    versions.f64[node] = seq;
-    u32[w + V.row] = row;
-    u32[w + V.derived] = derived;
-    copyWords(u32, w + V.key, key, keyAt, KEY_WORDS);
-    copyWords(u32, w + V.value, value, valueAt, VALUE_WORDS);
-    versions.next[node] = after;
+    versions.f64[node >> 1] = seq;
+    u32[node + V.next] = after;
+    u32[node + V.row] = row;
+    copyWords(u32, node + V.key, key, keyAt, KEY_WORDS);
+    copyWords(u32, node + V.value, value, valueAt, VALUE_WORDS);
     if (before < 0) rows.words[row + R.versions] = node;
-    else versions.next[before] = node;
-    this.liveVersions.push(node);
+    else u32[before + V.next] = node;
+    this.liveVersions.push(node, seq, derived === 1 ? DERIVED : partitionOfId(rows.words[row + R.hi]!));
     return node;
   }
 
   /** True when some version of the id has exactly this seq. */
   has(row: number, seq: number): boolean {
-    const { f64, next } = this.versions;
+    const { f64, u32 } = this.versions;
     let node = this.rows.words[row + R.versions]!;
-    while (node >= 0 && f64[node]! > seq) node = next[node]!;
-    return node >= 0 && f64[node] === seq;
+    while (node >= 0 && f64[node >> 1]! > seq) node = u32[node + V.next]! | 0;
+    return node >= 0 && f64[node >> 1] === seq;
   }
 
   /** Newest version ≤ `seq` of the full key, or -1. */
   newest(row: number, seq: number, key: Uint32Array, keyAt: number): number {
-    const { f64, next, u32 } = this.versions;
+    const { f64, u32 } = this.versions;
     let node = this.rows.words[row + R.versions]!;
-    while (node >= 0 && f64[node]! > seq) node = next[node]!;
-    while (node >= 0 && !sameKey(u32, node * V.words + V.key, key, keyAt)) node = next[node]!;
+    while (node >= 0 && f64[node >> 1]! > seq) node = u32[node + V.next]! | 0;
+    while (node >= 0 && !sameKey(u32, node + V.key, key, keyAt)) node = u32[node + V.next]! | 0;
     return node;
   }
 
   generation(row: number, genSeq: number): number {
-    const { f64, next } = this.generations;
+    const { f64, u32 } = this.generations;
     let node = this.rows.words[row + R.generations]!;
-    while (node >= 0 && f64[node] !== genSeq) node = next[node]!;
+    while (node >= 0 && f64[node >> 1] !== genSeq) node = u32[node + G.next]! | 0;
     return node;
   }
 
   /** Contributions counted in a generation; 0 when nothing of it is here. */
   countOf(row: number, genSeq: number): number {
     const node = this.generation(row, genSeq);
-    return node < 0 ? 0 : this.generations.u32[node * G.words + G.count]!;
+    return node < 0 ? 0 : this.generations.u32[node + G.count]!;
   }
 
   /**
@@ -128,87 +167,92 @@ export class SlotTable {
     amounts: Uint32Array,
     amountAt: number,
   ): number {
-    const { generations, contributions, rows } = this;
+    const { contributions } = this;
     let gen = this.generation(row, genSeq);
-    if (gen < 0) {
-      gen = generations.take();
-      generations.f64[gen] = genSeq;
-      const w = gen * G.words;
-      generations.u32[w + G.row] = row;
-      generations.u32[w + G.count] = 0;
-      generations.u32[w + G.head] = 0xffffffff;
-      generations.next[gen] = rows.words[row + R.generations]!;
-      rows.words[row + R.generations] = gen;
-      this.liveGenerations.push(gen);
-    }
-    const g = gen * G.words;
-    let node = generations.u32[g + G.head]! | 0;
+    if (gen < 0) gen = this.addGeneration(row, genSeq);
+    const generations = this.generations.u32;
+    let node = generations[gen + G.head]! | 0;
     while (node >= 0) {
-      const c = node * C.words;
-      if (
-        contributions.u32[c + C.executor] === executor &&
-        sameKey(contributions.u32, c + C.key, keys, keyAt)
-      )
-        break;
-      node = contributions.next[node]!;
+      const { u32 } = contributions;
+      if (u32[node + C.executor] === executor && sameKey(u32, node + C.key, keys, keyAt)) break;
+      node = u32[node + C.next]! | 0;
     }
     if (node < 0) {
       node = contributions.take();
-      const c = node * C.words;
-      contributions.u32[c + C.executor] = executor;
-      contributions.u32[c + C.count] = 0;
-      copyWords(contributions.u32, c + C.key, keys, keyAt, KEY_WORDS);
-      contributions.next[node] = generations.u32[g + G.head]! | 0;
-      generations.u32[g + G.head] = node;
+      const { u32 } = contributions;
+      u32[node + C.executor] = executor;
+      u32[node + C.count] = 0;
+      copyWords(u32, node + C.key, keys, keyAt, KEY_WORDS);
+      u32[node + C.next] = generations[gen + G.head]!;
+      generations[gen + G.head] = node;
     }
-    const c = node * C.words;
-    const grown = count - contributions.u32[c + C.count]!;
+    const { u32 } = contributions;
+    const grown = count - u32[node + C.count]!;
     if (grown <= 0) return 0;
-    contributions.u32[c + C.count] = count;
-    copyWords(contributions.u32, c + C.amount, amounts, amountAt, VALUE_WORDS);
-    generations.u32[g + G.count] = generations.u32[g + G.count]! + grown;
+    u32[node + C.count] = count;
+    copyWords(u32, node + C.amount, amounts, amountAt, VALUE_WORDS);
+    generations[gen + G.count] = generations[gen + G.count]! + grown;
     return grown;
+  }
+
+  private addGeneration(row: number, genSeq: number): number {
+    const { generations, rows } = this;
+    const gen = generations.take();
+    const { u32 } = generations;
+    generations.f64[gen >> 1] = genSeq;
+    u32[gen + G.next] = rows.words[row + R.generations]!;
+    u32[gen + G.row] = row;
+    u32[gen + G.count] = 0;
+    u32[gen + G.head] = 0xffffffff;
+    rows.words[row + R.generations] = gen;
+    this.liveGenerations.push(gen, genSeq, partitionOfId(rows.words[row + R.hi]!));
+    return gen;
   }
 
   /** Adds to `to[at]` what a generation holds for a key. */
   addSum(gen: number, key: Uint32Array, keyAt: number, to: Uint32Array, at: number): void {
-    const { u32, next } = this.contributions;
-    for (let n = this.generations.u32[gen * G.words + G.head]! | 0; n >= 0; n = next[n]!) {
-      const c = n * C.words;
-      if (sameKey(u32, c + C.key, key, keyAt)) addWord(to, at, u32, c + C.amount);
-    }
+    const { u32 } = this.contributions;
+    for (let n = this.generations.u32[gen + G.head]! | 0; n >= 0; n = u32[n + C.next]! | 0)
+      if (sameKey(u32, n + C.key, key, keyAt)) addWord(to, at, u32, n + C.amount);
   }
 
   /** Cuts everything of the row at or below `closeSeq`. */
   cut(row: number, closeSeq: number): void {
-    const { versions, generations, contributions, rows } = this;
+    const { versions, rows } = this;
+    const { f64, u32 } = versions;
     let before = -1;
     let node = rows.words[row + R.versions]!;
-    while (node >= 0 && versions.f64[node]! > closeSeq) {
+    while (node >= 0 && f64[node >> 1]! > closeSeq) {
       before = node;
-      node = versions.next[node]!;
+      node = u32[node + V.next]! | 0;
     }
     if (before < 0) rows.words[row + R.versions] = -1;
-    else versions.next[before] = -1;
+    else u32[before + V.next] = 0xffffffff;
     while (node >= 0) {
-      const next = versions.next[node]!;
+      const next = u32[node + V.next]! | 0;
       versions.release(node);
       node = next;
     }
+    if (rows.words[row + R.generations]! >= 0) this.cutGenerations(row, closeSeq);
+  }
+
+  private cutGenerations(row: number, closeSeq: number): void {
+    const { generations, contributions, rows } = this;
+    const { f64, u32 } = generations;
     let kept = -1;
     let gen = rows.words[row + R.generations]!;
     rows.words[row + R.generations] = -1;
     while (gen >= 0) {
-      const next = generations.next[gen]!;
-      if (generations.f64[gen]! > closeSeq) {
+      const next = u32[gen + G.next]! | 0;
+      if (f64[gen >> 1]! > closeSeq) {
         if (kept < 0) rows.words[row + R.generations] = gen;
-        else generations.next[kept] = gen;
-        generations.next[gen] = -1;
+        else u32[kept + G.next] = gen;
+        u32[gen + G.next] = 0xffffffff;
         kept = gen;
       } else {
-        let c = generations.u32[gen * G.words + G.head]! | 0;
+        let c = u32[gen + G.head]! | 0;
         while (c >= 0) {
-          const nextContribution = contributions.next[c]!;
+          const nextContribution = contributions.u32[c + C.next]! | 0;
           contributions.release(c);
           c = nextContribution;
         }
