@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { BytesVector, decode, encode, FixedVector } from "@velarium/columns";
-import { decodePacked, encodePacked, wrapPacked } from "@velarium/rpc";
+import { decodePacked, encodePacked, framedInPlace, wrapPacked } from "@velarium/rpc";
 import { IngestAck, PublishAck, TxBatch } from "@velarium/wire";
 
 /** A message of about so many bytes. */
@@ -34,6 +34,21 @@ describe("messages given to a stream", () => {
       }
     }
     expect(decode(TxBatch, txBatch(4001)).raw.blob.length).toBe(4001);
+  });
+
+  it("have the bytes before them that gRPC puts there, copied or not", () => {
+    for (const size of [60, 4000, 20_000, 3_000_000]) {
+      const message = txBatch(size);
+      for (const packed of [wrapPacked(message)!, encodePacked(message)]) {
+        const framed = framedInPlace(packed)!;
+        const length = Buffer.alloc(5);
+        length.writeUInt32BE(packed.length, 1);
+        expect(Buffer.compare(framed, Buffer.concat([length, packed]))).toBe(0);
+        expect([framed.buffer === packed.buffer, framed.byteOffset]).toEqual([true, packed.byteOffset - 5]);
+      }
+      expect(framedInPlace(wrapPacked(message)!.subarray(1))).toBeUndefined();
+      expect(framedInPlace(Buffer.concat([wrapPacked(message)!]).subarray(0, 10))).toBeUndefined();
+    }
   });
 
   it("are copied when they do not stand as encode places them", () => {

@@ -1,6 +1,7 @@
 import { type ChannelCredentials, Client, credentials as grpcCredentials, Metadata } from "@grpc/grpc-js";
 import { channelOptions, type TransportOptions } from "./channel-options.ts";
 import { ERROR_CODE_HEADER, RpcError, statusToRpcError } from "./error.ts";
+import { sendInPlace } from "./framing.ts";
 import { methodPath } from "./names.ts";
 import { decodePacked, encodePacked } from "./packed.ts";
 import { type GrpcCall, PackedStream, type PackedStreamOptions } from "./packed-stream.ts";
@@ -36,6 +37,7 @@ export class RpcConnection {
       ...options.stream,
       onEnded: (stream) => this.#streams.delete(stream),
     };
+    sendInPlace();
     this.#client = new Client(address, options.credentials ?? grpcCredentials.createInsecure(), {
       ...channelOptions(options),
       "grpc.initial_reconnect_backoff_ms": 100,

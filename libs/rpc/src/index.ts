@@ -6,6 +6,7 @@ export {
 export { type CallOptions, type DialOptions, dial, type HealthStatus, RpcConnection } from "./connection.ts";
 export { CreditGate, type CreditGateOptions } from "./credit-gate.ts";
 export { RpcError, type RpcErrorCode, rpcCodeToStatus } from "./error.ts";
+export { framedInPlace } from "./framing.ts";
 export { Link, type LinkEvents } from "./link.ts";
 export { fullServiceName, methodPath, PROTO_PACKAGE } from "./names.ts";
 export { decodePacked, encodePacked, PACKED_OVERHEAD_BYTES, wrapPacked } from "./packed.ts";

@@ -1,9 +1,11 @@
 import { RpcError } from "./error.ts";
+import { GRPC_HEADER_BYTES, writeGrpcHeader } from "./framing.ts";
 
 /**
  * Wire form of `message Packed { bytes batch = 1; bytes padding = 2; }`, written by hand: the tag 0x0a (field 1, length
  * delimited), the length as a varint, the bytes. A generated codec would copy through an object and
- * costs several µs a message; this is one allocation and one copy to write, and no copy to read.
+ * costs several µs a message; this is one allocation and one copy to write, and no copy to read. gRPC's own bytes are written
+ * before it, so that they need no copy either (framing.ts).
  */
 const TAG = 0x0a;
 /** Tag of `bytes padding = 2`. */
@@ -33,7 +35,9 @@ function headerBytes(n: number): number {
 export function encodePacked(batch: Uint8Array): Buffer {
   const n = batch.length;
   const header = headerBytes(n);
-  const out = Buffer.allocUnsafe(header + n);
+  const framed = Buffer.allocUnsafe(GRPC_HEADER_BYTES + header + n);
+  writeGrpcHeader(framed, GRPC_HEADER_BYTES, header + n);
+  const out = framed.subarray(GRPC_HEADER_BYTES);
   writeHeader(out, n);
   out.set(batch, header);
   return out;
@@ -69,6 +73,7 @@ export function wrapPacked(batch: Uint8Array): Buffer | undefined {
   // Other arrays may stand before a view into the runtime's pool of small buffers, but not into memory as large as this.
   if (buffer.byteLength !== HEADROOM_BYTES + n && buffer.byteLength < OWN_MEMORY_BYTES) return undefined;
   const header = headerBytes(n);
+  writeGrpcHeader(new Uint8Array(buffer, 0, HEADROOM_BYTES), HEADROOM_BYTES - header, header + n);
   const out = Buffer.from(buffer as ArrayBuffer, HEADROOM_BYTES - header, header + n);
   writeHeader(out, n);
   return out;

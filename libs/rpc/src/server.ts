@@ -12,6 +12,7 @@ import { Metadata, Server, ServerCredentials, type status } from "@grpc/grpc-js"
 import { HealthImplementation } from "grpc-health-check";
 import { channelOptions, FLOW_CONTROL_WINDOW_BYTES, type TransportOptions } from "./channel-options.ts";
 import { ERROR_CODE_HEADER, RpcError, rpcCodeToStatus } from "./error.ts";
+import { sendInPlace } from "./framing.ts";
 import { fullServiceName, methodPath } from "./names.ts";
 import { decodePacked, encodePacked } from "./packed.ts";
 import { PackedStream, type PackedStreamOptions } from "./packed-stream.ts";
@@ -62,6 +63,7 @@ const STOP_GRACE_MS = 1000;
  * @throws RpcError `address-in-use`, `unreachable` (cannot listen there)
  */
 export async function serveRpc(options: ServeRpcOptions): Promise<RpcServer> {
+  sendInPlace();
   const server = new Server(channelOptions(options));
   const peers = new Set<PackedStream>();
   const idleWaiters: (() => void)[] = [];
