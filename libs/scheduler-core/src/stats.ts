@@ -3,6 +3,39 @@ import type { HotSlot } from "./conflicts.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Fleet } from "./fleet.ts";
 
+/** What a core has counted since it was made. Gas in gas. */
+export interface SchedulerCounters {
+  frames: number;
+  transactions: number;
+  blocksCompleted: number;
+  staleEpoch: number;
+  staleTerm: number;
+  repeatedFrames: number;
+  repeatedResults: number;
+  stallsWindow: number;
+  stallsPendingBlocks: number;
+  tailTransactions: number;
+  tailCorrections: number;
+  gasUsed: number;
+  executedGas: number;
+}
+
+export const nothingCounted = (): SchedulerCounters => ({
+  frames: 0,
+  transactions: 0,
+  blocksCompleted: 0,
+  staleEpoch: 0,
+  staleTerm: 0,
+  repeatedFrames: 0,
+  repeatedResults: 0,
+  stallsWindow: 0,
+  stallsPendingBlocks: 0,
+  tailTransactions: 0,
+  tailCorrections: 0,
+  gasUsed: 0,
+  executedGas: 0,
+});
+
 export interface SchedulerStats {
   readonly phase: string;
   readonly epoch: number;
@@ -44,7 +77,7 @@ type Position = Pick<
 const HOTTEST = 16;
 
 export function statsOf(
-  counters: Readonly<Record<string, number>>,
+  counters: SchedulerCounters,
   fleet: Fleet,
   dispatcher: Dispatcher,
   position: Position,
