@@ -32,12 +32,15 @@ const Header = {
   headerCrc: 52,
 } as const;
 
+export type Pieces = Uint8Array | readonly Uint8Array[];
+
 export interface LogRecord {
   readonly kind: number;
   readonly height: number;
   readonly meta: Uint8Array;
   readonly entries: Uint8Array;
-  readonly payload: Uint8Array;
+  /** In one piece, or in several that belong together. */
+  readonly payload: Pieces;
   /** Memory of `entries`, which the log may give out again once they are written. */
   readonly lent?: Uint32Array<ArrayBuffer>;
 }
@@ -62,6 +65,13 @@ export const recordBytes = (h: { metaBytes: number; entryBytes: number; payloadB
 
 /** The parts of a record in the order of the file: header and meta, entries, payload, padding. */
 export function encodeRecord(record: LogRecord): Uint8Array[] {
+  const pieces = record.payload instanceof Uint8Array ? [record.payload] : record.payload;
+  let payloadBytes = 0;
+  let payloadCrc = 0;
+  for (const piece of pieces) {
+    payloadBytes += piece.length;
+    payloadCrc = crc32(piece, payloadCrc);
+  }
   const head = new Uint8Array(HEADER_BYTES + padded(record.meta.length));
   const view = new DataView(head.buffer);
   view.setUint32(Header.magic, MAGIC, true);
@@ -70,16 +80,16 @@ export function encodeRecord(record: LogRecord): Uint8Array[] {
   view.setUint32(Header.metaBytes, record.meta.length, true);
   view.setFloat64(Header.height, record.height, true);
   view.setFloat64(Header.entryBytes, record.entries.length, true);
-  view.setFloat64(Header.payloadBytes, record.payload.length, true);
+  view.setFloat64(Header.payloadBytes, payloadBytes, true);
   view.setUint32(Header.metaCrc, crc32(record.meta), true);
   view.setUint32(Header.entryCrc, crc32(record.entries), true);
-  view.setUint32(Header.payloadCrc, crc32(record.payload), true);
+  view.setUint32(Header.payloadCrc, payloadCrc, true);
   view.setUint32(Header.headerCrc, crc32(head.subarray(0, Header.headerCrc)), true);
   head.set(record.meta, HEADER_BYTES);
   const parts: Uint8Array[] = [head];
   if (record.entries.length > 0) parts.push(record.entries);
-  if (record.payload.length > 0) parts.push(record.payload);
-  const padding = padded(record.payload.length) - record.payload.length;
+  for (const piece of pieces) if (piece.length > 0) parts.push(piece);
+  const padding = padded(payloadBytes) - payloadBytes;
   if (padding > 0) parts.push(new Uint8Array(padding));
   return parts;
 }

@@ -1,4 +1,5 @@
 /** What goes into a state store and comes out: options, blocks, statistics. */
+import type { Pieces } from "./log-record.ts";
 import type { ChainIdentity } from "./manifest.ts";
 
 export interface StateStoreOptions {
@@ -29,8 +30,8 @@ export interface BlockChanges {
   readonly count: number;
   /** Index of each change among the keys of a `readForBlock` just before, ascending: saves hashing and sorting. */
   readonly kept?: Uint32Array | undefined;
-  /** Stripe of the block record, opaque. */
-  readonly record?: Uint8Array;
+  /** Stripe of the block record, opaque; not to be changed until it is written. */
+  readonly record?: Pieces;
 }
 
 export interface AppliedBlock {

@@ -21,6 +21,7 @@ import {
   encodeImageMeta,
   entriesOffset,
   HEADER_BYTES,
+  type Pieces,
   type RecordHeader,
   RecordKind,
 } from "./log-record.ts";
@@ -150,13 +151,13 @@ export class StateStore {
   }
 
   /** Makes the slots added by `addGenesis` the state at `height` (default 0), durably. */
-  commitGenesis(options: { height?: number; record?: Uint8Array; sync?: boolean } = {}): AppliedBlock {
+  commitGenesis(options: { height?: number; record?: Pieces; sync?: boolean } = {}): AppliedBlock {
     const applied = this.applyGenesis(options.height ?? 0, options.record ?? NO_RECORD);
     this.persist(applied.height, options.sync ?? true);
     return applied;
   }
 
-  private applyGenesis(height: number, record: Uint8Array): AppliedBlock {
+  private applyGenesis(height: number, record: Pieces): AppliedBlock {
     if (this.lastHeight >= 0) throw new StateError("wrong-height", "genesis is already committed");
     const loader = this.genesis ?? new GenesisLoader(this.partitions, this.owned);
     this.genesis = null;
@@ -176,7 +177,7 @@ export class StateStore {
   }
 
   /** Seals images with the block record that makes them count. */
-  finishImages(height: number, record: Uint8Array): AppliedBlock {
+  finishImages(height: number, record: Pieces): AppliedBlock {
     const before = this.log.end;
     const parts = this.parts.map((part, i) => {
       part.tree.updateRoot(this.roots, i * HASH_BYTES);
@@ -220,7 +221,7 @@ export class StateStore {
     return this.applySorted(height, order, block.record ?? NO_RECORD);
   }
 
-  private applySorted(height: number, order: Uint32Array, record: Uint8Array): AppliedBlock {
+  private applySorted(height: number, order: Uint32Array, record: Pieces): AppliedBlock {
     const { parts, changing } = this;
     const buffer = new EntryBuffer(this.log.takeSpare());
     const logStart = this.log.end;

@@ -235,12 +235,12 @@ for (let number = 1; number <= blocks + WARM; number++) {
   timed("close", () => {
     core.close(decode(CloseBlock, messages[at]!));
     const { stripe } = decode(Stripe, messages[at + 1]!);
-    core.stripe(1, number, recordOf(0, stripe));
+    core.stripe(1, number, stripe);
   });
   const block = timed("collect", () => core.nextCommit());
   if (!block) throw new Error(`block ${number} is not complete`);
   timed("apply", () => {
-    store.apply({ height: number, ...block.changes, record: block.stripe });
+    store.apply({ height: number, ...block.changes, record: recordOf(block.closeSeq, block.stripe) });
   });
   timed("committed", () => core.committed());
   const before = process.cpuUsage();

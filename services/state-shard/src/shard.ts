@@ -19,7 +19,7 @@ import {
 } from "@velarium/wire";
 import { AlignedBytes } from "./aligned-bytes.ts";
 import type { StateShardOptions } from "./options.ts";
-import { readRecord, recordOf, type StoredState, setCloseSeq } from "./stored-state.ts";
+import { readRecord, recordOf, type StoredState } from "./stored-state.ts";
 
 /** Blocks between two rounds of giving back log space. */
 const RECLAIM_EVERY = 16;
@@ -128,8 +128,7 @@ export class Shard {
         if (number <= this.state.store.durableHeight && epoch === this.core.epoch)
           peer.send(this.committedMessage(number));
         else {
-          // A copy with room for the last seq, which is known when the block is closed.
-          this.core.stripe(epoch, number, recordOf(0, stripe));
+          this.core.stripe(epoch, number, stripe);
           this.commitNext();
         }
       }),
@@ -200,8 +199,8 @@ export class Shard {
       if (span.isRecording) span.setAttribute("block", block.number);
       const { store, codes } = this.state;
       codes.add(block.codes, this.options.sync);
-      setCloseSeq(block.stripe, block.closeSeq);
-      store.apply({ height: block.number, ...block.changes, record: block.stripe });
+      const record = recordOf(block.closeSeq, block.stripe);
+      store.apply({ height: block.number, ...block.changes, record });
       this.core.committed();
       this.unsynced++;
       this.persist(block.number, this.core.epoch, span);

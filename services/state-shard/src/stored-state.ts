@@ -89,17 +89,11 @@ function loadGenesis(
   });
 }
 
-/** What the store keeps with a block. */
-export function recordOf(closeSeq: number, stripe: Uint8Array): Uint8Array {
-  const record = new Uint8Array(CLOSE_SEQ_BYTES + stripe.length);
-  new DataView(record.buffer).setFloat64(0, closeSeq, true);
-  record.set(stripe, CLOSE_SEQ_BYTES);
-  return record;
-}
-
-/** Notes the last seq in a record made by `recordOf`. */
-export function setCloseSeq(record: Uint8Array, closeSeq: number): void {
-  new DataView(record.buffer, record.byteOffset, CLOSE_SEQ_BYTES).setFloat64(0, closeSeq, true);
+/** What the store keeps with a block; the stripe, megabytes of a full block, is not copied. */
+export function recordOf(closeSeq: number, stripe: Uint8Array): readonly Uint8Array[] {
+  const before = new Uint8Array(CLOSE_SEQ_BYTES);
+  new DataView(before.buffer).setFloat64(0, closeSeq, true);
+  return [before, stripe];
 }
 
 export interface StoredRecord {
