@@ -17,9 +17,9 @@ export class NonceQuestions {
   /** Asks for all that are unknown and not asked for. */
   flush(): void {
     const { pool } = this;
-    if (pool.unknown.length === 0) return;
-    const accounts = Int32Array.from(pool.unknown);
-    pool.unknown.length = 0;
+    if (pool.senders.unknown.length === 0) return;
+    const accounts = Int32Array.from(pool.senders.unknown);
+    pool.senders.unknown.length = 0;
     const keys = new Uint8Array(accounts.length * SLOT_KEY_BYTES);
     const { addresses } = pool.accounts;
     for (let i = 0; i < accounts.length; i++) {

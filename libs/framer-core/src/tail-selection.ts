@@ -10,22 +10,22 @@ import type { Pool } from "./pool.ts";
 function takeTail(pool: Pool, options: FramerOptions, blockGas: number): number[] {
   const rows: number[] = [];
   let tailGas = 0;
-  for (let left = pool.tailQueue.size; left > 0; left--) {
-    const account = pool.tailQueue.peek();
-    const row = pool.nextOf(account, AccountFlag.tail);
+  for (let left = pool.senders.tailQueue.size; left > 0; left--) {
+    const account = pool.senders.tailQueue.peek();
+    const row = pool.senders.nextOf(account, AccountFlag.tail);
     if (row < 0) {
-      pool.popTail();
-      pool.refresh(account);
+      pool.senders.popTail();
+      pool.senders.refresh(account);
       continue;
     }
     const gas = pool.slab.gasLimit[row]!;
     if (gas > options.senderTailGas || gas > options.tailGas) {
-      pool.popTail();
+      pool.senders.popTail();
       pool.rejectTail(row);
       continue;
     }
     if (tailGas + gas > options.tailGas || tailGas + gas > blockGas) break;
-    pool.popTail();
+    pool.senders.popTail();
     pool.take(row);
     tailGas += gas;
     rows.push(row);

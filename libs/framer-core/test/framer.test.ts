@@ -104,9 +104,11 @@ describe("framer", () => {
           expect(model.maxInFlight).toBeLessThanOrEqual(8);
           expect(model.framer.pool.slab.size).toBe(0);
           expect(model.framer.pool.hashes.size).toBe(0);
-          expect([model.framer.pool.pending, model.framer.pool.waiting, model.framer.pool.inFlight]).toEqual([
-            0, 0, 0,
-          ]);
+          expect([
+            model.framer.pool.rows.size,
+            model.framer.pool.rows.waiting,
+            model.framer.pool.inFlight,
+          ]).toEqual([0, 0, 0]);
           // Included nonces of a sender follow each other in the total order.
           const next = new Map<string, number>();
           for (const record of model.records)
@@ -232,10 +234,10 @@ describe("framer", () => {
     const { stats, pool } = model.framer;
     expect(stats.ejectedAge + stats.ejectedBoundary).toBe(0);
     expect(stats.framedTransactions).toBe(300 - 10);
-    expect(pool.blockedSenders).toBe(0);
+    expect(pool.rows.blockedSenders).toBe(0);
     model.settle(0);
     expect(outcomesOf(model).size).toBe(300);
-    expect(pool.blockedSenders).toBe(0);
+    expect(pool.rows.blockedSenders).toBe(0);
   });
 
   it("lets a sender whose transactions diverge go one at a time, and the others go on", () => {

@@ -26,11 +26,11 @@ export function defineFramerMetrics(
   const counter = (name: string, help: string, value: (g: FramerGauges) => number) =>
     ({ ...gauge(`${name}_total`, help, value), kind: "counter" }) as const;
   const metrics = defineMetrics(registry, {
-    pending: gauge("pending_transactions", "In the pool.", (g) => g.framer.pool.pending),
+    pending: gauge("pending_transactions", "In the pool.", (g) => g.framer.pool.rows.size),
     waiting: gauge(
       "waiting_transactions",
       "In the pool, behind a gap or below the base fee.",
-      (g) => g.framer.pool.waiting,
+      (g) => g.framer.pool.rows.waiting,
     ),
     open: gauge("open_transactions", "In open frames.", (g) => g.framer.openTransactions),
     inFlight: gauge("in_flight_transactions", "Framed, outcome not known.", (g) => g.framer.pool.inFlight),

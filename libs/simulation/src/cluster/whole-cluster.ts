@@ -89,7 +89,7 @@ export class WholeCluster {
       announced: framer.core.announced,
       inFlight: framer.core.blocksInFlight,
       open: framer.core.openTransactions,
-      pool: framer.core.pool.pending,
+      pool: framer.core.pool.rows.size,
       epoch: scheduler.core.epoch,
       phase: scheduler.core.phase,
       height: scheduler.core.height,
