@@ -8,8 +8,9 @@
  * Conflicts: R with W and D; W with R, W and D; D with R and W, not with D.
  *
  * The rows stand in a WebAssembly memory and are read and written by a kernel (assembly/index.ts). It sees a window of
- * the accesses that it is asked for: transactions mostly come one after another out of the columns of one message, so the
- * window holds what follows too, and the kernel loads its rows in time.
+ * the accesses that it is asked for: transactions mostly come in order out of the columns of one message, here and there one
+ * left out, so the window holds what follows too, and the kernel loads its rows in time. For that, columns must not change
+ * while transactions come forwards in them.
  */
 import { AccessKind } from "@velarium/slots";
 import { UNKNOWN_KIND, WINDOW_ACCESSES } from "../assembly/interface.ts";
@@ -37,7 +38,7 @@ export class ParaBloom implements FramePacker {
   private column: Uint32Array | undefined;
   private windowFrom = 0;
   private windowTo = 0;
-  /** Where the next transaction begins if it follows; -1 when that says nothing. */
+  /** Where the next transaction begins or is left out if it comes forwards; -1 when nothing is known of that. */
   private next = -1;
 
   constructor(geometry: Partial<Geometry> = {}) {
@@ -49,13 +50,13 @@ export class ParaBloom implements FramePacker {
   }
 
   tryPlace(hi: Uint32Array, lo: Uint32Array, kinds: Uint8Array, from: number, to: number): number {
-    const follows = from === this.next && hi === this.column;
-    if (!follows || to > this.windowTo) {
+    const forwards = hi === this.column && this.next >= 0 && from >= this.next;
+    if (!forwards || to > this.windowTo) {
       if (to - from > WINDOW_ACCESSES) return this.placeInPieces(hi, lo, kinds, from, to);
-      this.moveWindow(hi, lo, kinds, from, to, follows);
+      this.moveWindow(hi, lo, kinds, from, to, forwards);
     }
     const at = from - this.windowFrom;
-    const frame = this.kernel.place(at, at + to - from, follows);
+    const frame = this.kernel.place(at, at + to - from, this.windowTo > to);
     if (frame < 0) {
       if (frame === UNKNOWN_KIND) this.refuse(kinds, from, to);
       this.next = from > 0 ? from : -1;
@@ -73,12 +74,14 @@ export class ParaBloom implements FramePacker {
     kinds: Uint8Array,
     from: number,
     to: number,
-    follows: boolean,
+    forwards: boolean,
   ): void {
     const { memory } = this;
+    const before = this.windowTo - this.windowFrom;
     let end = to;
-    if (follows) {
-      const size = Math.min(WINDOW_ACCESSES, WINDOW_GROWTH * (this.windowTo - this.windowFrom));
+    // Not after a leap over more than a window.
+    if (forwards && from <= this.windowTo + before) {
+      const size = Math.min(WINDOW_ACCESSES, WINDOW_GROWTH * before);
       end = Math.max(to, Math.min(hi.length, from + size));
     }
     if (end - from < COPY_FROM) {
