@@ -4,6 +4,7 @@ import * as path from "node:path";
 import { syncDirectory } from "./entry-log.ts";
 import { StateError } from "./errors.ts";
 import { FORMAT_VERSION } from "./format.ts";
+import type { StateStoreOptions } from "./store-types.ts";
 
 export interface ChainIdentity {
   readonly chainId: number;
@@ -18,12 +19,24 @@ export interface Manifest {
   readonly owned: readonly number[];
 }
 
-export const manifestOf = (chain: ChainIdentity, partitions: number, owned: readonly number[]): Manifest => ({
-  format: FORMAT_VERSION,
-  chain: { chainId: chain.chainId, genesisHash: chain.genesisHash },
-  partitions,
-  owned: [...owned],
-});
+/** The manifest of a store with these options. @throws StateError `bad-options` */
+export function manifestOf(options: Pick<StateStoreOptions, "chain" | "partitions" | "owned">): Manifest {
+  const { chain, partitions = 64 } = options;
+  if (partitions < 1 || partitions > 256 || (partitions & (partitions - 1)) !== 0)
+    throw new StateError("bad-options", `partitions must be a power of two up to 256, got ${partitions}`);
+  const owned = [...(options.owned ?? Array.from({ length: partitions }, (_, i) => i))].sort((a, b) => a - b);
+  if (
+    owned.length === 0 ||
+    new Set(owned).size !== owned.length ||
+    owned.some((p) => !(p >= 0 && p < partitions))
+  )
+    throw new StateError(
+      "bad-options",
+      `owned partitions must be distinct and below ${partitions}, got [${owned}]`,
+    );
+  const { chainId, genesisHash } = chain;
+  return { format: FORMAT_VERSION, chain: { chainId, genesisHash }, partitions, owned };
+}
 
 /** Throws unless what was found may be used where `expected` was asked for. */
 export function checkManifest(found: Manifest, expected: Manifest, where: string): void {
