@@ -21,11 +21,25 @@ function refuse(code, message) {
   process.exit(CANNOT_START);
 }
 
+/** Sources that came with an update may import packages that are not linked yet. */
+async function start() {
+  try {
+    await import("./main.ts");
+  } catch (error) {
+    if (error?.code !== "ERR_MODULE_NOT_FOUND") throw error;
+    const [what] = String(error.message).split("\n");
+    refuse(
+      "setup-stale",
+      `this clone has changed since it was set up; run: npm run setup --prefix ${root}. ${what}`,
+    );
+  }
+}
+
 if (!existsSync(join(root, "libs/cli/node_modules")))
   refuse("not-set-up", `this clone is not set up; run: npm run setup --prefix ${root}`);
 
 if (Number(process.versions.node.split(".")[0]) >= NEEDED_NODE) {
-  await import("./main.ts");
+  await start();
 } else if (!existsSync(pinned)) {
   refuse(
     "node-version",
