@@ -62,7 +62,9 @@ class FramerService implements RunnableService {
   private observability: ObservabilityServer | undefined;
   private scheduler: PackedStream | undefined;
   private timer: NodeJS.Timeout | undefined;
-  private current: { number: number; stripes: Uint8Array[] } | undefined;
+  private current:
+    | { readonly number: number; readonly stripes: Uint8Array[]; sentAgain: boolean }
+    | undefined;
   /** First sequence of each block in `frames`, and of each kept block in `blocks` with its size. */
   private readonly frameOpens = new Map<number, number>();
   /** Of records, stripes and chunks. */
@@ -81,7 +83,9 @@ class FramerService implements RunnableService {
     this.shards = new ShardLinks(options.shards, options.partitions, {
       onCommitted: (message) => this.guard(() => this.framer?.committed(message)),
       onOpen: (shard) => {
-        if (this.current) this.shards.send(shard, this.current.stripes[shard]!);
+        if (!this.current) return;
+        this.current.sentAgain = true;
+        this.shards.send(shard, this.current.stripes[shard]!);
       },
     });
     this.addParts();
@@ -306,14 +310,14 @@ class FramerService implements RunnableService {
       stripes.push(bytes);
       return message.stripe;
     });
-    this.current = { number, stripes };
+    this.current = { number, stripes, sentAgain: this.current?.number === number };
     for (const [shard, stripe] of stripes.entries()) this.shards.send(shard, stripe);
   }
 
   private announce(number: number, chunks: readonly Uint8Array[]): void {
-    // Every shard has its stripe. One that was sent again, after an epoch change, may still be on its way.
-    for (const [shard, stripe] of this.current?.stripes.entries() ?? [])
-      if (this.shards.unsentBytes(shard) === 0) this.memory.giveBack(stripe);
+    // Every shard has its stripe. Where it was sent again, after an epoch or a connection was lost, one may still be on its way.
+    if (this.current?.sentAgain === false)
+      for (const stripe of this.current.stripes) this.memory.giveBack(stripe);
     this.current = undefined;
     let bytes = 0;
     for (const chunk of chunks) bytes += chunk.length;

@@ -88,11 +88,6 @@ export class ShardLinks {
     if (stream && !stream.isClosed) stream.give(bytes);
   }
 
-  /** Bytes given to the commit stream that its socket has not taken yet. */
-  unsentBytes(shard: number): number {
-    return this.streams[shard]?.bufferedBytes ?? 0;
-  }
-
   /** Newest committed words of keys, 32 bytes each, one call per shard that has some. @throws RpcError */
   async words(keys: Uint8Array): Promise<Uint8Array> {
     const n = keys.length / SLOT_KEY_BYTES;
