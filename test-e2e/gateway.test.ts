@@ -137,7 +137,8 @@ describe.each(modes)("a %s cluster", (mode) => {
       (await call(Array.from({ length: 1001 }, () => ({ jsonrpc: "2.0", id: 1, method: "eth_chainId" }))))
         .error?.code,
     ).toBe(-32005);
-    expect((await call("x".repeat(6 * 1024 * 1024))).error?.code).toBe(-32005);
+    // Whoever sends too much gets to read why, every time, whatever of it is on its way.
+    for (let i = 0; i < 8; i++) expect((await call("x".repeat(6 * 1024 * 1024))).error?.code).toBe(-32005);
     const batch = await call([
       { jsonrpc: "2.0", id: 1, method: "eth_chainId" },
       { jsonrpc: "2.0", id: 2, method: "no" },

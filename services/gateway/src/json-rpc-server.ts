@@ -91,7 +91,7 @@ export class JsonRpcServer {
       const body = await readBody(request, this.options.maxBodyBytes);
       if (body === undefined) {
         // What is still on its way is not read: the connection cannot carry another request.
-        response.setHeader("connection", "close");
+        if (!request.complete) response.setHeader("connection", "close");
         return refuse(413, RpcCode.limit, `a request has at most ${this.options.maxBodyBytes} bytes`);
       }
       send(200, await this.answer(body));
@@ -169,21 +169,29 @@ function failure(id: unknown, code: number, message: string, data?: unknown): Re
   return { jsonrpc: "2.0", id, error: data === undefined ? { code, message } : { code, message, data } };
 }
 
-/** Undefined when the body is longer than allowed. The rest of it is then not read. */
+/** Bodies of up to so many times the limit are read to their end, and dropped. */
+const DROPPED = 4;
+
+/**
+ * Undefined when the body is longer than allowed. Who still writes when the connection closes may never see the answer, so
+ * that comes after the end of the body; but not without end.
+ */
 function readBody(request: IncomingMessage, maxBytes: number): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
     let size = 0;
     request.on("data", (part: Buffer) => {
       size += part.length;
-      // Read on without keeping anything, so that the client gets to see the answer, but not without end.
-      if (size > maxBytes) {
-        parts.length = 0;
-        resolve(undefined);
-        if (size > maxBytes * 4) request.destroy();
-      } else parts.push(part);
+      if (size <= maxBytes) {
+        parts.push(part);
+        return;
+      }
+      parts.length = 0;
+      if (size <= maxBytes * DROPPED) return;
+      request.pause();
+      resolve(undefined);
     });
-    request.once("end", () => resolve(Buffer.concat(parts).toString("utf8")));
+    request.once("end", () => resolve(size > maxBytes ? undefined : Buffer.concat(parts).toString("utf8")));
     request.once("error", reject);
   });
 }
