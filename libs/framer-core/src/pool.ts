@@ -27,7 +27,7 @@ import { Rejections } from "./rejections.ts";
 import { SenderQueues } from "./sender-queues.ts";
 import { RowState, TransactionSlab } from "./transaction-slab.ts";
 
-const { known, asked, ready, hold, parked, tail, gapped, doubted } = AccountFlag;
+const { known, asked, hold, gapped, doubted } = AccountFlag;
 
 export class Pool {
   readonly slab = new TransactionSlab();
