@@ -21,7 +21,7 @@ const SUSTAINED_SECONDS = 60;
 const WARM_UP_SECONDS = 10;
 const MIN_BLOCKS = 20;
 /** Signing costs 35 µs a transaction and must not compete with the cluster, so signed ones are made beforehand. */
-const SIGNED_TRANSACTIONS = 1_400_000;
+const SIGNED_TRANSACTIONS = 1_900_000;
 
 const kinds: Readonly<Record<string, Kind>> = {
   "cluster-verified": {
