@@ -166,6 +166,32 @@ describe("a predictor", () => {
   });
 });
 
+describe("evaluation of authorizations (EIP-7702)", () => {
+  it("knows that accounts are asked whether they exist, for the gas that is given back", async () => {
+    const code = Uint8Array.from(Buffer.from("5a5000", "hex"));
+    const state = tokens().deploy(OTHER, code);
+    const authorization = {
+      chainId: 1n,
+      address: TOKEN,
+      nonce: 0n,
+      authority: account(77),
+      yParity: 0,
+      r: 1n,
+      s: 1n,
+    };
+    const transaction = {
+      ...callOf(ALICE, OTHER, new Uint8Array(0)),
+      type: 4,
+      authorizations: [authorization],
+    };
+    const { kinds: real } = await realKinds(transaction, state);
+    const programs = new CodePrograms(rules, buildFunction);
+    const found = kindsOf(await evaluateAccesses(context, transaction, { programs, state }));
+    expect(real.size).toBeGreaterThan(4);
+    expect(uncovered(found, real)).toEqual([]);
+  });
+});
+
 describe("evaluation before EIP-150 and 158", () => {
   const homestead = createBlockRules("homestead", 1);
   const old = { ...context, rules: homestead, baseFee: 0n, difficulty: 1n, blobBaseFee: 0n };

@@ -155,6 +155,8 @@ function authorize(world: World, context: BlockContext, tx: ExecutableTransactio
     const code = world.codeOf(account);
     if (code.length > 0 && !(code.length === 23 && code[0] === 0xef && code[1] === 1)) continue;
     if (world.nonceOf(account) !== nonce) continue;
+    // Gas is given back for one that exists already.
+    world.isEmpty(account);
     world.setNonce(account, nonce + 1n);
     const clears = address.every((byte) => byte === 0);
     world.setCode(account, clears ? new Uint8Array(0) : Uint8Array.of(0xef, 0x01, 0x00, ...address));
