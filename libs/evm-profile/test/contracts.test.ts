@@ -175,9 +175,6 @@ describe("evaluation of authorizations (EIP-7702)", () => {
       address: TOKEN,
       nonce: 0n,
       authority: account(77),
-      yParity: 0,
-      r: 1n,
-      s: 1n,
     };
     const transaction = {
       ...callOf(ALICE, OTHER, new Uint8Array(0)),
