@@ -2,7 +2,7 @@
 import { createEthereumRules } from "@velarium/chain-rules";
 import { readGenesisHead } from "@velarium/genesis";
 import { Link, type PackedStream, type RpcServer, serveRpc } from "@velarium/rpc";
-import type { SchedulerStats } from "@velarium/scheduler-core";
+import { feeRuleOf, type SchedulerStats } from "@velarium/scheduler-core";
 import {
   addTracing,
   createMetricRegistry,
@@ -15,7 +15,6 @@ import {
 } from "@velarium/service-kit";
 import { connectHub, connectNats, type LogStreams } from "@velarium/streams";
 import { Epochs } from "./epochs.ts";
-import { feeRuleOf } from "./fee-rule.ts";
 import { defineSchedulerMetrics } from "./metrics.ts";
 import type { SchedulerServiceOptions } from "./options.ts";
 

@@ -1,6 +1,6 @@
 /** The scheduler of a simulated cluster: one core after the other, each in an epoch of its own. */
 import { decode, schemaIdOf } from "@velarium/columns";
-import { createSchedulerCore, type SchedulerCore } from "@velarium/scheduler-core";
+import { createSchedulerCore, feeRuleOf, type SchedulerCore } from "@velarium/scheduler-core";
 import { BlockCompleted, EpochNotice } from "@velarium/wire";
 import { rules } from "./chain.ts";
 import type { ExecuteStream } from "./simulated-executors.ts";
@@ -36,18 +36,7 @@ export class SimulatedScheduler {
         slotRows: 256,
         slotGroups: 2,
         windowTransactions: 8 + random.below(100),
-        nextFees: (parent, number, time) => {
-          const facts = {
-            ...parent,
-            excessBlobGas: BigInt(parent.excessBlobGas),
-            blobGasUsed: BigInt(parent.blobGasUsed),
-          };
-          const block = rules.rulesAt(number, time);
-          return {
-            baseFee: rules.nextBaseFee(facts, block) ?? 0n,
-            excessBlobGas: Number(rules.nextExcessBlobGas(facts, block) ?? 0n),
-          };
-        },
+        nextFees: feeRuleOf(rules),
       },
       {
         toExecutor: (index, bytes) => {

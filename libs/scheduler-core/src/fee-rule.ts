@@ -1,6 +1,6 @@
-/** The chain's fee rule, as the scheduler's core wants it. */
+/** The chain's fee rule, as the core wants it. */
 import type { ChainRules } from "@velarium/chain-rules";
-import type { SchedulerOptions } from "@velarium/scheduler-core";
+import type { SchedulerOptions } from "./options.ts";
 
 export function feeRuleOf(rules: ChainRules): SchedulerOptions["nextFees"] {
   return (parent, number, time) => {
