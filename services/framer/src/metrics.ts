@@ -1,3 +1,4 @@
+import type { MessageMemory } from "@velarium/columns";
 import type { Framer } from "@velarium/framer-core";
 import { defineMetrics } from "@velarium/service-kit";
 import { Reason, reasonName } from "@velarium/wire";
@@ -6,6 +7,7 @@ export interface FramerGauges {
   readonly framer: Framer;
   readonly analyzers: number;
   readonly waitingBytes: number;
+  readonly memory: MessageMemory;
 }
 
 /** Everything is read from the core when scraped. */
@@ -42,6 +44,16 @@ export function defineFramerMetrics(
       "unacknowledged_bytes",
       "Appended to the frames stream, not acknowledged.",
       (g) => g.waitingBytes,
+    ),
+    freeBytes: gauge(
+      "free_message_bytes",
+      "Memory of records, stripes and chunks that is kept for the next ones.",
+      (g) => g.memory.freeBytes,
+    ),
+    freshMemory: counter(
+      "fresh_message_buffers",
+      "Records, stripes and chunks for which memory had to be taken anew.",
+      (g) => g.memory.misses,
     ),
     messages: counter(
       "analyzed_messages",

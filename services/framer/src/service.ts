@@ -106,6 +106,7 @@ class FramerService implements RunnableService {
         ? {
             framer: this.framer,
             analyzers: this.classes?.count ?? 0,
+            memory: this.memory,
             waitingBytes: this.frames?.waitingBytes ?? 0,
           }
         : undefined,
